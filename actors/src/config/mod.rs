@@ -1,0 +1,1 @@
+//! Settings of a data source, in TOML and in Rust.

@@ -1,0 +1,1 @@
+//! Decoding: payloads in, Arrow rows and rejects out.

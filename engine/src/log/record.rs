@@ -1,0 +1,267 @@
+//! The JSON objects of the log. FORMAT.md documents them for other readers; what is here changes
+//! only together with `FORMAT_VERSION`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::schema::Schema;
+use crate::types::{
+    ClaimNumber, Counts, Epoch, Generation, KinesisShardId, Position, ProcessId, TimestampMs,
+    Window, WindowLength,
+};
+
+/// The version of every object that this code writes. Newer is refused, older is read.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// `_source.json`: what never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// A random id of the source.
+    pub id: String,
+    /// The name of the source.
+    pub name: String,
+    /// The stream's name or ARN.
+    pub stream: String,
+    /// Length of windows, ms.
+    pub window_length_ms: WindowLength,
+    /// The resolved start: AT_TIMESTAMP of it for "now" and timestamps; `None` for "start".
+    pub start_ms: Option<TimestampMs>,
+    /// When it was made.
+    pub time_ms: TimestampMs,
+    /// The version of the software that made it.
+    pub version: String,
+}
+
+/// `_generations/NUMBER.json`: one start of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenerationRecord {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// The number, as in the name.
+    pub generation: Generation,
+    /// The process's random id.
+    pub process: ProcessId,
+    /// The host's name.
+    pub host: String,
+    /// The software's version.
+    pub version: String,
+    /// When the process started.
+    pub time_ms: TimestampMs,
+}
+
+/// `_lanes/EPOCH.json`: the lanes of an epoch, each with the whole state that it begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LanesRecord {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// The epoch, as in the name.
+    pub epoch: Epoch,
+    /// The process that put it.
+    pub process: ProcessId,
+    /// Its generation.
+    pub generation: Generation,
+    /// When.
+    pub time_ms: TimestampMs,
+    /// The lanes; the place is the [`LaneId`].
+    pub lanes: Vec<LaneState>,
+    /// Claims of this epoch's predecessors need no clean-up any more up to this epoch.
+    pub cleaned_through_epoch: Option<Epoch>,
+}
+
+/// Everything that a lane's log says, folded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneState {
+    /// The lane's Kinesis shards, the ended ones that are still remembered included.
+    pub shards: BTreeMap<KinesisShardId, ShardState>,
+    /// The last window that this lane has closed.
+    pub closed_through: Option<Window>,
+    /// Windows up to this one are expired.
+    pub expired_through: Option<Window>,
+    /// The number of the format decision in force; 0 before the first.
+    pub format: u64,
+    /// The schema of the files so far, remembered.
+    pub schema: Arc<Schema>,
+    /// The highest claim up to which all ended claims need no clean-up any more.
+    pub cleaned_through_claim: Option<ClaimNumber>,
+}
+
+/// How far one Kinesis shard is committed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardState {
+    /// Everything up to here is in commits.
+    pub position: Position,
+    /// The current window as of `position`.
+    pub current_window: Window,
+    /// The parents that were known when it entered.
+    pub parents: Vec<KinesisShardId>,
+    /// Whether it has been read to its end.
+    pub ended: bool,
+    /// Arrival time of the record at `position`.
+    pub arrival_at_position: Option<TimestampMs>,
+    /// The newest server time at which an answer said that nothing more was there.
+    pub caught_up_at: Option<TimestampMs>,
+    /// The cut of `end_read_at`, where there is one.
+    pub cut: Option<Position>,
+}
+
+/// `_checkpoints/EPOCH/LANE/NUMBER.json`: a lane's state after an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// The entry after which this is the state.
+    pub entry: u64,
+    /// The last claim at or before `entry`, with who made it.
+    pub claim: Option<EntryHead>,
+    /// Claims that ended and may have left files behind, oldest first: see clean-up.
+    pub ended_claims: Vec<EndedClaim>,
+    /// The state.
+    pub state: LaneState,
+    /// Whether `entry` is the seal.
+    pub sealed: bool,
+}
+
+/// A claim that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedClaim {
+    /// Its number.
+    pub claim: ClaimNumber,
+    /// `closed_through` of the claim or seal that ended it: what it left lies after this window.
+    pub closed_through: Option<Window>,
+    /// Time of that entry.
+    pub ended_ms: TimestampMs,
+}
+
+/// Who put an entry, and under which claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryHead {
+    /// The process.
+    pub process: ProcessId,
+    /// Its generation.
+    pub generation: Generation,
+    /// The claim under which it is put; a claim's own number for a claim.
+    pub claim: ClaimNumber,
+    /// When, by the process's clock.
+    pub time_ms: TimestampMs,
+}
+
+/// `_commits/EPOCH/LANE/NUMBER.json`: one entry of a lane's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// Who put it.
+    #[serde(flatten)]
+    pub head: EntryHead,
+    /// What it says.
+    #[serde(flatten)]
+    pub body: EntryBody,
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EntryBody {
+    /// The lane belongs to this process from here on.
+    Claim {
+        /// The lane's `closed_through` as found.
+        closed_through: Option<Window>,
+    },
+    /// A part of the stream is on the target.
+    Commit(Box<Commit>),
+    /// Windows up to `through` are gone or going.
+    Expire {
+        /// The last expired window.
+        through: Window,
+        /// The files stay; the state forgets them.
+        soft: bool,
+    },
+    /// The end of this log.
+    Seal {
+        /// The lane's `closed_through` as found.
+        closed_through: Option<Window>,
+    },
+}
+
+/// A commit: files, ranges and what else became true with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Data files, in the order of their parts.
+    pub files: Vec<DataFile>,
+    /// Files of rejects.
+    pub rejects: Vec<DataFile>,
+    /// For each Kinesis shard whose position moves: its range.
+    pub ranges: BTreeMap<KinesisShardId, ShardRange>,
+    /// Kinesis shards that enter this lane.
+    pub entered: Vec<Entered>,
+    /// Kinesis shards whose end is reached within this commit's ranges.
+    pub ended: Vec<KinesisShardId>,
+    /// Ended Kinesis shards that need not be remembered any more.
+    pub forgotten: Vec<KinesisShardId>,
+    /// Kinesis shards that an answer has shown to hold nothing more at a server time.
+    pub caught_up: Vec<CaughtUp>,
+    /// The format decision in force from this commit on.
+    pub format: u64,
+    /// The remembered schema, where this commit changes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Arc<Schema>>,
+    /// The last window that this lane has closed, with this commit.
+    pub closed_through: Option<Window>,
+}
+
+/// One Parquet file that a commit names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Name below the source.
+    pub name: String,
+    /// The window of all its rows.
+    pub window: Window,
+    /// Rows.
+    pub rows: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Schema of its event fields; `None` for a file of rejects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Arc<Schema>>,
+}
+
+/// What a commit covers of a Kinesis shard: (from, to].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardRange {
+    /// The position before, not covered.
+    pub from: Position,
+    /// The last record covered.
+    pub to: Position,
+    /// Arrival time of the record at `to`.
+    pub arrival_at_to: TimestampMs,
+    /// What the range held.
+    pub counts: Counts,
+    /// The current window as of `to`.
+    pub current_window: Window,
+}
+
+/// A Kinesis shard that enters a lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entered {
+    /// Which.
+    pub shard: KinesisShardId,
+    /// Its parents, as far as they are known.
+    pub parents: Vec<KinesisShardId>,
+    /// Where its reading begins.
+    pub position: Position,
+    /// The window that it starts in.
+    pub current_window: Window,
+}
+
+/// An answer without records that said nothing more is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaughtUp {
+    /// The Kinesis shard.
+    pub shard: KinesisShardId,
+    /// The server's time of that answer.
+    pub at_ms: TimestampMs,
+}

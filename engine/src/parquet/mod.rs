@@ -1,0 +1,1 @@
+//! Parquet files: rows of one window in, encoded bytes out.

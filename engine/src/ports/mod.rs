@@ -1,0 +1,12 @@
+//! What the engine asks of the world: a stream to read, a store to keep things on, and a host that
+//! tells the time. Adapters implement these; nothing here knows AWS or a disk.
+
+mod host;
+mod store;
+mod stream;
+
+pub use host::Host;
+pub use store::{ListPage, Listed, PendingUpload, Store, StoreError, Upload};
+pub use stream::{
+    IteratorFrom, Records, ShardFilter, ShardInfo, ShardList, Stream, StreamError, StreamRecord,
+};

@@ -1,0 +1,119 @@
+//! The stream: the calls of the Kinesis API that polling needs.
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+use crate::types::{KinesisShardId, SequenceNumber, TimestampMs};
+
+/// What can go wrong with a call to the stream.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StreamError {
+    /// ProvisionedThroughputExceeded, LimitExceeded, KMS throttling. Ask again later.
+    #[error("Kinesis throttles: {0}")]
+    Throttled(String),
+    /// The shard iterator is too old or not accepted. Ask for a new one from the position.
+    #[error("the shard iterator has expired: {0}")]
+    IteratorExpired(String),
+    /// A sequence number that Kinesis no longer accepts (InvalidArgument on GetShardIterator).
+    #[error("Kinesis does not accept the position: {0}")]
+    PositionRefused(String),
+    /// The stream or the Kinesis shard does not exist.
+    #[error("Kinesis does not know it: {0}")]
+    NotFound(String),
+    /// No permission, a disabled key. Asking again helps only once somebody has changed something.
+    #[error("Kinesis refuses: {0}")]
+    Refused(String),
+    /// No answer, a time-out, 5xx. Ask again.
+    #[error("Kinesis does not answer: {0}")]
+    Unavailable(String),
+}
+
+/// A Kinesis shard as ListShards shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardInfo {
+    /// Its id.
+    pub id: KinesisShardId,
+    /// ParentShardId, then AdjacentParentShardId, where they are given.
+    pub parents: Vec<KinesisShardId>,
+    /// Whether EndingSequenceNumber is set: no record will be added.
+    pub closed: bool,
+    /// HashKeyRange, as 128-bit numbers, both ends included.
+    pub hash_keys: (u128, u128),
+}
+
+/// Which Kinesis shards ListShards shall show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShardFilter {
+    /// All that are retained, open or closed.
+    All,
+    /// Those that were open at a time (AT_TIMESTAMP).
+    AtTimestamp(TimestampMs),
+}
+
+/// A whole listing, read to its last page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardList {
+    /// The Kinesis shards.
+    pub shards: Vec<ShardInfo>,
+    /// The server's clock (the answer's HTTP `Date`, milliseconds) of the first page.
+    pub server_time: TimestampMs,
+}
+
+/// Where a shard iterator shall begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IteratorFrom {
+    /// AFTER_SEQUENCE_NUMBER.
+    After(SequenceNumber),
+    /// AT_TIMESTAMP.
+    AtTimestamp(TimestampMs),
+    /// TRIM_HORIZON.
+    TrimHorizon,
+}
+
+/// A Kinesis record as GetRecords gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamRecord {
+    /// SequenceNumber.
+    pub sequence: SequenceNumber,
+    /// PartitionKey.
+    pub partition_key: String,
+    /// ApproximateArrivalTimestamp.
+    pub arrival: TimestampMs,
+    /// Data.
+    pub data: Bytes,
+}
+
+/// The answer of GetRecords.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// The records in Kinesis order.
+    pub records: Vec<StreamRecord>,
+    /// NextShardIterator; `None` at the end of the Kinesis shard.
+    pub next_iterator: Option<String>,
+    /// MillisBehindLatest; `None` where the server gave none.
+    pub millis_behind: Option<i64>,
+    /// ChildShards, where given: (id, parents).
+    pub children: Vec<(KinesisShardId, Vec<KinesisShardId>)>,
+    /// The server's clock: the answer's HTTP `Date` in milliseconds.
+    pub server_time: TimestampMs,
+}
+
+/// One Kinesis stream. No call retries by itself; every call ends within a bounded time.
+pub trait Stream: Send + Sync + 'static {
+    /// All pages of ListShards.
+    fn list_shards(&self, filter: ShardFilter) -> BoxFuture<'_, Result<ShardList, StreamError>>;
+
+    /// GetShardIterator.
+    fn shard_iterator<'a>(
+        &'a self,
+        shard: &'a KinesisShardId,
+        from: IteratorFrom,
+    ) -> BoxFuture<'a, Result<String, StreamError>>;
+
+    /// GetRecords with at most `limit` records (up to 10,000).
+    fn get_records<'a>(
+        &'a self,
+        iterator: &'a str,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Records, StreamError>>;
+}

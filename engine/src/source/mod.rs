@@ -1,0 +1,1 @@
+//! Reading: Kinesis shards in, payload batches with windows out.

@@ -1,0 +1,155 @@
+//! What a decoder emits.
+
+use std::ops::AddAssign;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{BatchHead, SequenceNumber, TimestampMs};
+use crate::budget::Credit;
+use crate::schema::Schema;
+
+/// How many of each thing a stretch of a Kinesis shard held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Kinesis records.
+    pub records: u64,
+    /// Payloads (user records inside aggregates count one each).
+    pub payloads: u64,
+    /// Bytes of payload as received.
+    pub bytes: u64,
+    /// Events that became rows.
+    pub rows: u64,
+    /// Rejects.
+    pub rejects: u64,
+    /// Payloads that held no event and no reject.
+    pub empty: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.records += other.records;
+        self.payloads += other.payloads;
+        self.bytes += other.bytes;
+        self.rows += other.rows;
+        self.rejects += other.rejects;
+        self.empty += other.empty;
+    }
+}
+
+/// Why a piece of a payload could not be decoded, as a stable code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RejectCode {
+    /// Not JSON: a syntax error, a truncated document, invalid UTF-8.
+    JsonSyntax,
+    /// JSON nested deeper than the limit.
+    JsonTooDeep,
+    /// JSON whose root, or whose root array's item, is no object.
+    JsonNotAnObject,
+    /// The decoder panicked on this payload alone.
+    DecoderPanic,
+    /// The payload would expand past a limit.
+    TooLarge,
+}
+
+impl RejectCode {
+    /// Every code, in the order of the reference page.
+    pub const ALL: [RejectCode; 5] = [
+        RejectCode::JsonSyntax,
+        RejectCode::JsonTooDeep,
+        RejectCode::JsonNotAnObject,
+        RejectCode::DecoderPanic,
+        RejectCode::TooLarge,
+    ];
+
+    /// The text that stands in reject files, metrics and docs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RejectCode::JsonSyntax => "json.syntax",
+            RejectCode::JsonTooDeep => "json.too_deep",
+            RejectCode::JsonNotAnObject => "json.not_an_object",
+            RejectCode::DecoderPanic => "decode.panic",
+            RejectCode::TooLarge => "decode.too_large",
+        }
+    }
+}
+
+/// A piece of a payload that could not be decoded.
+#[derive(Clone, Debug)]
+pub struct Reject {
+    /// Sequence number of its Kinesis record.
+    pub sequence: SequenceNumber,
+    /// Place inside a KPL aggregate.
+    pub subsequence: u64,
+    /// Partition key of the payload.
+    pub partition_key: Arc<str>,
+    /// Arrival time of the Kinesis record.
+    pub arrival: TimestampMs,
+    /// Place in the payload. Events and rejects of a payload share one numbering.
+    pub index: u32,
+    /// The bytes that could not be decoded.
+    pub data: Bytes,
+    /// Why, as a stable code.
+    pub code: RejectCode,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// Events as columns: the event fields under their inferred schema, plus who each row is.
+///
+/// All arrays have `len` items, in Kinesis order, then by `index`.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// Number of rows.
+    pub len: usize,
+    /// The inferred types of `columns`, field by field in the same order.
+    pub schema: Arc<Schema>,
+    /// One array a top-level field; its Arrow type is [`crate::schema::DataType::to_arrow`].
+    pub columns: Vec<ArrayRef>,
+    /// `_sequence`: Utf8.
+    pub sequence: ArrayRef,
+    /// `_subsequence`: Int64.
+    pub subsequence: ArrayRef,
+    /// `_partition_key`: Utf8.
+    pub partition_key: ArrayRef,
+    /// `_arrival`: Timestamp(ms, UTC).
+    pub arrival: ArrayRef,
+    /// `_index`: Int32, the place in the payload.
+    pub index: ArrayRef,
+}
+
+impl Rows {
+    /// Bytes of memory that the arrays hold, by capacity.
+    pub fn memory_size(&self) -> usize {
+        let system = [
+            &self.sequence,
+            &self.subsequence,
+            &self.partition_key,
+            &self.arrival,
+            &self.index,
+        ];
+        self.columns
+            .iter()
+            .chain(system)
+            .map(|array| array.get_array_memory_size())
+            .sum()
+    }
+}
+
+/// One payload batch, decoded. Rows and rejects together account for every payload of the batch,
+/// but for those counted as empty.
+#[derive(Debug)]
+pub struct DecodedBatch {
+    /// The head of the payload batch that it came from, unchanged.
+    pub head: BatchHead,
+    /// The events; `None` where there is none.
+    pub rows: Option<Rows>,
+    /// The rejects in Kinesis order.
+    pub rejects: Vec<Reject>,
+    /// What the batch held.
+    pub counts: Counts,
+    /// Memory of rows and rejects; given back when the batch is dropped.
+    pub credit: Credit,
+}

@@ -1,0 +1,18 @@
+//! Plain types that every stage speaks: identities, positions, windows, batches.
+//!
+//! Nothing here does work; stages meet only in these types.
+
+mod batch;
+mod identity;
+mod payload;
+mod position;
+mod window;
+
+pub use batch::{Counts, DecodedBatch, Reject, RejectCode, Rows};
+pub use identity::{ClaimNumber, ClaimRef, Epoch, Generation, KinesisShardId, LaneId, ProcessId};
+pub use payload::{BatchHead, Payload, PayloadBatch};
+pub use position::{Position, SequenceNumber, SequenceNumberError};
+pub use window::{Window, WindowLength};
+
+/// Milliseconds since the Unix epoch, UTC.
+pub type TimestampMs = i64;
