@@ -1,1 +1,20 @@
-//! stub
+//! What the end-to-end tests of Shardmill share: servers to run against, numbered events to put on a
+//! stream, an independent reading of what came out, and the comparison of the two.
+//!
+//! Nothing here is skipped when something is missing: a server or a tool that cannot be had is a
+//! failed test.
+
+pub mod credentials;
+pub mod paths;
+pub mod process;
+pub mod tools;
+pub mod wait;
+
+pub mod proxy;
+pub mod s3;
+pub mod servers;
+
+pub mod events;
+pub mod kinesis;
+pub mod kpl;
+pub mod ledger;
