@@ -1,1 +1,30 @@
-//! Settings of a data source, in TOML and in Rust.
+//! The settings of a data source: from a TOML file, a text or Rust, with one set of checks.
+//!
+//! [`reference::KEYS`] says which keys there are and what they are by default; `document` reads
+//! TOML by it, `resolve` applies the rules between keys, and [`ConfigError`] names everything that
+//! is wrong, each with its place.
+
+mod builder;
+mod document;
+mod environment;
+mod memory;
+mod problem;
+pub mod reference;
+mod resolve;
+mod source;
+mod value;
+
+pub use builder::DataSourceBuilder;
+pub use memory::{
+    FETCH_BYTES, FETCH_EXPANSION, MAX_OPEN_WINDOWS, MIN_OPEN_WINDOWS, MemoryPlan, OPEN_FILES,
+    UNSENT_PART_BYTES,
+};
+pub use problem::{At, ConfigError, Problem};
+pub use source::{
+    Compression, Connection, ContentFormat, ContentSettings, DataSource, EngineSettings,
+    KinesisSettings, ParquetSettings, TargetSettings, TargetUrl,
+};
+pub use value::{Kind, StartFrom, format_size};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! From TOML to values: which keys stand there, are they known, may they have what they have.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::environment::{FillError, fill};
+use super::problem::{Report, nearest};
+use super::reference::{self, Key, PLANNED, PLANNED_VALUES};
+use super::value::{Kind, Raw, Refusal, Value};
+
+/// Values by path (`kinesis.shards`, `connection.prod.region`), each with its place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values {
+    given: BTreeMap<String, Given>,
+    connections: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub value: Value,
+    /// The bytes of the value in the text.
+    pub span: Option<Range<usize>>,
+}
+
+impl Values {
+    /// Reads a text. What is wrong goes into the report; the rest is read all the same.
+    pub(super) fn read(
+        text: &str,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        report: &mut Report<'_>,
+    ) -> Self {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            let message = format!("this is not TOML: {}", error.message());
+            report.add("config.syntax", "", error.span(), message, None);
+        }
+        let mut values = Values::default();
+        let mut walk = Walk {
+            values: &mut values,
+            lookup,
+            report,
+        };
+        walk.table(document.get_ref(), "", "");
+        values
+    }
+
+    /// The value at a path, where one was given and is allowed.
+    pub(super) fn get(&self, path: &str) -> Option<&Given> {
+        self.given.get(path)
+    }
+
+    /// The names of the `[connection.NAME]` tables.
+    pub(super) fn connections(&self) -> impl Iterator<Item = &str> {
+        self.connections.iter().map(String::as_str)
+    }
+
+    /// Names a connection.
+    pub(super) fn put_connection(&mut self, name: &str) {
+        self.connections.insert(name.to_owned());
+    }
+
+    /// Puts a value that does not come from a text.
+    pub(super) fn put(&mut self, path: &str, value: Value) {
+        self.given
+            .insert(path.to_owned(), Given { value, span: None });
+    }
+}
+
+struct Walk<'w, 't> {
+    values: &'w mut Values,
+    lookup: &'w dyn Fn(&str) -> Option<String>,
+    report: &'w mut Report<'t>,
+}
+
+impl Walk<'_, '_> {
+    /// `section` is the path as the reference has it: there a connection's name is `*`.
+    fn table(&mut self, table: &DeTable<'_>, parent: &str, section: &str) {
+        for (name, value) in table.iter() {
+            let path = join(parent, name.get_ref());
+            let pattern = match section {
+                "connection" => "connection.*".to_owned(),
+                _ => join(section, name.get_ref()),
+            };
+            if let Some(key) = reference::find(&pattern) {
+                self.value(key, &path, value);
+            } else if is_section(&pattern) {
+                self.section(&path, &pattern, value);
+                if section == "connection" {
+                    self.values.put_connection(name.get_ref());
+                }
+            } else {
+                self.unknown(section, name.get_ref(), &path, name.span());
+            }
+        }
+    }
+
+    fn section(&mut self, path: &str, pattern: &str, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref() {
+            DeValue::Table(inner) => self.table(inner, path, pattern),
+            other => {
+                let message = format!(
+                    "`{path}` is a section, not {}: write `[{path}]` and its keys below",
+                    article(other.type_str())
+                );
+                self.report
+                    .add("config.wrong_type", path, Some(value.span()), message, None);
+            }
+        }
+    }
+
+    fn unknown(&mut self, section: &str, name: &str, path: &str, span: Range<usize>) {
+        if let Some((_, what)) = PLANNED.iter().find(|(planned, _)| *planned == path) {
+            let message =
+                format!("`{path}` does not work in this version: {what} is still to come");
+            let help = Some("take it out".to_owned());
+            return self
+                .report
+                .add("config.not_yet", path, Some(span), message, help);
+        }
+        let here: Vec<&str> = reference::keys_in(section)
+            .chain(reference::sections_in(section))
+            .collect();
+        let elsewhere = || {
+            let same = |key: &&Key| key.path.rsplit('.').next() == Some(name);
+            reference::KEYS.iter().find(same)
+        };
+        let help = match nearest(name, here.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? {}", allowed_here(&here)),
+            None => match elsewhere() {
+                Some(key) => format!("there is `{}`", key.path),
+                None => allowed_here(&here),
+            },
+        };
+        let message = format!("there is no key `{path}`");
+        self.report
+            .add("config.unknown_key", path, Some(span), message, Some(help));
+    }
+
+    fn value(&mut self, key: &Key, path: &str, value: &Spanned<DeValue<'_>>) {
+        let span = value.span();
+        let Some(raw) = self.raw(path, value) else {
+            return;
+        };
+        match key.kind.read(&raw) {
+            Ok(value) => {
+                self.values.given.insert(
+                    path.to_owned(),
+                    Given {
+                        value,
+                        span: Some(span),
+                    },
+                );
+            }
+            Err(refusal) => self.refuse(key, path, span, &raw, refusal),
+        }
+    }
+
+    /// The value as read, environment variables put in. `None` if that failed and is reported.
+    fn raw(&mut self, path: &str, value: &Spanned<DeValue<'_>>) -> Option<Raw> {
+        Some(match value.get_ref() {
+            DeValue::String(text) => match fill(text, self.lookup) {
+                Ok(None) => Raw::Text {
+                    text: text.clone().into_owned(),
+                    filled: false,
+                },
+                Ok(Some((text, filled))) => Raw::Text { text, filled },
+                Err(error) => {
+                    self.not_filled(path, value.span(), &error);
+                    return None;
+                }
+            },
+            DeValue::Integer(number) => {
+                Raw::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok())
+            }
+            DeValue::Datetime(datetime) => Raw::Datetime(datetime.to_string()),
+            other => Raw::Other(other.type_str()),
+        })
+    }
+
+    fn not_filled(&mut self, path: &str, span: Range<usize>, error: &FillError) {
+        let (code, message, help) = match error {
+            FillError::Unset(name) => (
+                "config.unset_variable",
+                format!("`{path}` needs the environment variable {name}, which is not set"),
+                format!("set it, or give it a default: `${{{name}:-value}}`"),
+            ),
+            FillError::Malformed => (
+                "config.wrong_value",
+                format!("`{path}` has a `$` that begins no variable"),
+                "write `${NAME}` or `${NAME:-default}`; `$$` stands for a dollar sign".to_owned(),
+            ),
+        };
+        self.report.add(code, path, Some(span), message, Some(help));
+    }
+
+    fn refuse(&mut self, key: &Key, path: &str, span: Range<usize>, raw: &Raw, why: Refusal) {
+        let allowed = key.kind.allowed();
+        if let Raw::Text { text, .. } = raw
+            && PLANNED_VALUES
+                .iter()
+                .any(|(path, words)| *path == key.path && words.contains(&text.as_str()))
+        {
+            let message =
+                format!("`{path}` must be {allowed} in this version: \"{text}\" is still to come");
+            return self
+                .report
+                .add("config.not_yet", path, Some(span), message, None);
+        }
+        let (code, what) = match why {
+            Refusal::WrongType => ("config.wrong_type", raw.describe_type()),
+            Refusal::WrongValue => ("config.wrong_value", raw.describe(key.kind)),
+        };
+        let message = format!("`{path}` must be {allowed}, not {what}");
+        let help = match raw {
+            Raw::Text {
+                text,
+                filled: false,
+            } => nearest(text, key.kind.words().iter().copied())
+                .map(|near| format!("did you mean \"{near}\"?")),
+            _ => None,
+        };
+        self.report.add(code, path, Some(span), message, help);
+    }
+}
+
+impl Raw {
+    fn describe_type(&self) -> Cow<'static, str> {
+        match self {
+            Raw::Text { .. } => "a text".into(),
+            Raw::Integer(_) => "a number".into(),
+            Raw::Datetime(_) => "a date".into(),
+            Raw::Other(name) => article(name).into(),
+        }
+    }
+
+    /// The value for a message. What the environment filled in may be a secret: it is not shown.
+    fn describe(&self, kind: Kind) -> Cow<'static, str> {
+        match self {
+            Raw::Text { .. } if kind == Kind::Secret => "this".into(),
+            Raw::Text { filled: true, .. } => "what the environment makes of it".into(),
+            Raw::Text { text, .. } => format!("{text:?}").into(),
+            Raw::Integer(Some(number)) => number.to_string().into(),
+            Raw::Integer(None) => "so large a number".into(),
+            Raw::Datetime(text) => text.clone().into(),
+            Raw::Other(name) => article(name).into(),
+        }
+    }
+}
+
+fn article(type_name: &str) -> String {
+    match type_name.as_bytes().first() {
+        Some(b'a' | b'e' | b'i' | b'o' | b'u') => format!("an {type_name}"),
+        _ => format!("a {type_name}"),
+    }
+}
+
+fn allowed_here(names: &[&str]) -> String {
+    format!("allowed here: {}", names.join(", "))
+}
+
+fn join(parent: &str, name: &str) -> String {
+    match parent {
+        "" => name.to_owned(),
+        _ => format!("{parent}.{name}"),
+    }
+}
+
+fn is_section(pattern: &str) -> bool {
+    reference::KEYS.iter().any(|key| {
+        key.path
+            .strip_prefix(pattern)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
+}

@@ -1,0 +1,335 @@
+//! From values to a data source: defaults, and the rules between keys.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use shardmill_engine::types::WindowLength;
+
+use super::document::Values;
+use super::memory::{MIN_OPEN_WINDOWS, MemoryPlan};
+use super::problem::{Report, nearest};
+use super::reference::{self, Default};
+use super::source::{
+    Compression, Connection, ContentFormat, ContentSettings, DataSource, EngineSettings,
+    KinesisSettings, ParquetSettings, TargetSettings, TargetUrl,
+};
+use super::value::{StartFrom, Value, format_size};
+
+/// Makes a data source, or reports why there is none. Every rule is looked at, whatever another
+/// has found.
+pub(super) fn resolve(
+    values: &Values,
+    folder: Option<&Path>,
+    report: &mut Report<'_>,
+) -> Option<DataSource> {
+    let mut resolver = Resolver { values, report };
+    let name = resolver.text("name");
+    let kinesis = resolver.kinesis();
+    let content = resolver.content();
+    let target = resolver.target(folder);
+    let parquet = resolver.parquet();
+    let shards = resolver.number("kinesis.shards");
+    let lanes = resolver.number("target.execution_parallelism");
+    let parallel = shards
+        .zip(lanes)
+        .and_then(|(shards, lanes)| resolver.lanes(shards, lanes));
+    let engine = parallel.and_then(|lanes| resolver.engine(lanes));
+    Some(DataSource {
+        name: name?,
+        kinesis: kinesis?,
+        content: content?,
+        target: target?,
+        parquet: parquet?,
+        engine: engine?,
+        window_length: WindowLength::MINUTE,
+    })
+}
+
+struct Resolver<'r, 't> {
+    values: &'r Values,
+    report: &'r mut Report<'t>,
+}
+
+impl Resolver<'_, '_> {
+    /// The value at a path: as given, or its default.
+    fn value(&self, path: &str) -> Option<Value> {
+        if let Some(given) = self.values.get(path) {
+            return Some(given.value.clone());
+        }
+        let key = reference::find(path)?;
+        match key.default {
+            Default::Value(text) => key.kind.parse(text).ok(),
+            Default::Required | Default::Unset(_) => None,
+        }
+    }
+
+    fn span(&self, path: &str) -> Option<Range<usize>> {
+        self.values.get(path).and_then(|given| given.span.clone())
+    }
+
+    /// A text that must be there.
+    fn text(&mut self, path: &str) -> Option<String> {
+        let text = self.optional_text(path);
+        let required = reference::find(path).filter(|key| key.default == Default::Required);
+        if let (None, Some(key)) = (&text, required) {
+            let message = format!("`{path}` is missing: it must be {}", key.kind.allowed());
+            let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
+            let line = format!("`{name} = {}`", key.example);
+            let help = match section {
+                "" => format!("write {line} above the first section"),
+                _ => format!("write {line} under `[{section}]`"),
+            };
+            // One that stands there and is wrong has been reported already.
+            if !self.report.names(path) {
+                self.report
+                    .add("config.missing_key", path, None, message, Some(help));
+            }
+        }
+        text
+    }
+
+    fn optional_text(&self, path: &str) -> Option<String> {
+        match self.value(path)? {
+            Value::Text(text) => Some(text),
+            Value::Number(_) | Value::Start(_) => None,
+        }
+    }
+
+    fn number(&self, path: &str) -> Option<u64> {
+        match self.value(path)? {
+            Value::Number(number) => Some(number),
+            Value::Text(_) | Value::Start(_) => None,
+        }
+    }
+
+    fn small(&self, path: &str) -> Option<u32> {
+        self.number(path)
+            .and_then(|number| u32::try_from(number).ok())
+    }
+
+    fn size(&self, path: &str) -> Option<usize> {
+        self.number(path)
+            .and_then(|number| usize::try_from(number).ok())
+    }
+
+    fn kinesis(&mut self) -> Option<KinesisSettings> {
+        let stream = self.text("kinesis.stream");
+        let connection = self.connection("kinesis.connection");
+        let read_from = match self.value("kinesis.read_from") {
+            Some(Value::Start(start)) => start,
+            _ => StartFrom::Now,
+        };
+        let shards = self.small("kinesis.shards")?;
+        let mut connection = connection?;
+        connection.region = self.optional_text("kinesis.region").or(connection.region);
+        Some(KinesisSettings {
+            stream: stream?,
+            connection,
+            read_from,
+            shards,
+        })
+    }
+
+    fn content(&self) -> Option<ContentSettings> {
+        let max_depth = self.size("content.max_depth")?;
+        Some(ContentSettings {
+            format: ContentFormat::Json,
+            max_depth,
+        })
+    }
+
+    fn target(&mut self, folder: Option<&Path>) -> Option<TargetSettings> {
+        let text = self.text("target.url");
+        let url = text.and_then(|text| {
+            let url = parse_url(&text, folder);
+            if let Err(message) = &url {
+                let help = "write \"s3://BUCKET/PREFIX\" or a folder such as \"./lake\"".to_owned();
+                let span = self.span("target.url");
+                let message = format!("`target.url` {message}");
+                self.report.add(
+                    "config.wrong_value",
+                    "target.url",
+                    span,
+                    message,
+                    Some(help),
+                );
+            }
+            url.ok()
+        });
+        let connection = self.connection("target.connection")?;
+        let execution_parallelism = self.small("target.execution_parallelism")?;
+        Some(TargetSettings {
+            url: url?,
+            connection,
+            execution_parallelism,
+        })
+    }
+
+    /// The connection that `path` names; without one, the SDK's usual chain.
+    fn connection(&mut self, path: &str) -> Option<Connection> {
+        let Some(name) = self.optional_text(path) else {
+            return Some(Connection::default());
+        };
+        if !self.values.connections().any(|known| known == name) {
+            let near = nearest(&name, self.values.connections());
+            let help = match near {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("add a table `[connection.{name}]`"),
+            };
+            let message = format!("`{path}` names \"{name}\", but there is no such connection");
+            let span = self.span(path);
+            self.report
+                .add("config.unknown_connection", path, span, message, Some(help));
+            return None;
+        }
+        let part = |key: &str| self.optional_text(&format!("connection.{name}.{key}"));
+        let connection = Connection {
+            endpoint_url: part("endpoint_url"),
+            region: part("region"),
+            profile: part("profile"),
+            role_arn: part("role_arn"),
+            external_id: part("external_id"),
+        };
+        if connection.external_id.is_some() && connection.role_arn.is_none() {
+            let key = format!("connection.{name}.external_id");
+            let message = format!("`{key}` has no meaning without `role_arn`");
+            let span = self.span(&key);
+            self.report
+                .add("config.wrong_value", &key, span, message, None);
+            return None;
+        }
+        Some(connection)
+    }
+
+    fn parquet(&mut self) -> Option<ParquetSettings> {
+        Some(ParquetSettings {
+            compression: self.compression()?,
+            row_group_size: self.size("parquet.row_group_size")?,
+            max_columns: self.size("parquet.max_columns")?,
+        })
+    }
+
+    fn compression(&mut self) -> Option<Compression> {
+        let level = self.small("parquet.level");
+        let word = self.optional_text("parquet.compression")?;
+        let (made, levels) = match word.as_str() {
+            "zstd" => (Compression::Zstd(level.unwrap_or(1)), Some(1..=22)),
+            "gzip" => (Compression::Gzip(level.unwrap_or(6)), Some(0..=9)),
+            "brotli" => (Compression::Brotli(level.unwrap_or(1)), Some(0..=11)),
+            "snappy" => (Compression::Snappy, None),
+            "lz4_raw" => (Compression::Lz4Raw, None),
+            _ => (Compression::None, None),
+        };
+        let wrong = match (level, levels) {
+            (Some(_), None) => Some(format!("`parquet.level` has no meaning with \"{word}\"")),
+            (Some(level), Some(levels)) if !levels.contains(&level) => Some(format!(
+                "`parquet.level` must be from {} to {} with \"{word}\", not {level}",
+                levels.start(),
+                levels.end()
+            )),
+            _ => None,
+        };
+        let Some(message) = wrong else {
+            return Some(made);
+        };
+        let span = self.span("parquet.level");
+        self.report
+            .add("config.wrong_value", "parquet.level", span, message, None);
+        None
+    }
+
+    /// The number of lanes, if it goes with the number of shards.
+    fn lanes(&mut self, shards: u64, lanes: u64) -> Option<u32> {
+        if lanes > 1 && lanes >= shards {
+            let path = "target.execution_parallelism";
+            let message = format!(
+                "`{path}` is {lanes} and `kinesis.shards` is {shards}: a number of lanes above 1 \
+                 must be less than the number of shards (with one shard only 1 is possible)"
+            );
+            let most = shards.saturating_sub(1).max(1);
+            let help = format!(
+                "write `execution_parallelism = {most}` or `shards = {}`",
+                lanes + 1
+            );
+            let span = self.span(path);
+            self.report
+                .add("config.parallelism", path, span, message, Some(help));
+            return None;
+        }
+        u32::try_from(lanes).ok()
+    }
+
+    fn engine(&mut self, lanes: u32) -> Option<EngineSettings> {
+        let path = "engine.memory_budget";
+        let budget = self.number(path)?;
+        let memory = MemoryPlan::new(budget, lanes);
+        if memory.is_none() {
+            let least = MemoryPlan::least(lanes);
+            let message = format!(
+                "`{path}` is {}: with {lanes} lane{} it must be at least {}",
+                format_size(budget),
+                if lanes == 1 { "" } else { "s" },
+                format_size(least),
+            );
+            let help = format!(
+                "a lane needs {} for one fetch and {} for each of at least {MIN_OPEN_WINDOWS} open \
+                 windows",
+                format_size(MemoryPlan::KEPT_FETCH),
+                format_size(MemoryPlan::OPEN_WINDOW),
+            );
+            // Where the budget is the default, the lanes are what was written.
+            let span = self
+                .span(path)
+                .or_else(|| self.span("target.execution_parallelism"));
+            self.report
+                .add("config.memory_budget", path, span, message, Some(help));
+        }
+        let threads = self.size("engine.threads").unwrap_or_else(cores);
+        let stop_deadline = Duration::from_millis(self.number("engine.stop_deadline")?);
+        Some(EngineSettings {
+            memory: memory?,
+            threads,
+            stop_deadline,
+        })
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Reads a target's URL; an error is the end of a sentence that begins with the key.
+fn parse_url(text: &str, folder: Option<&Path>) -> Result<TargetUrl, String> {
+    if let Some(rest) = text.strip_prefix("s3://") {
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let prefix = prefix.trim_matches('/');
+        let in_bucket = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
+        if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(in_bucket) {
+            return Err(format!("names no bucket: {bucket:?}"));
+        }
+        if !prefix.is_empty()
+            && prefix
+                .split('/')
+                .any(|part| matches!(part, "" | "." | ".."))
+        {
+            return Err(format!(
+                "has a prefix with an empty, `.` or `..` part: {prefix:?}"
+            ));
+        }
+        return Ok(TargetUrl::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+        });
+    }
+    let path = text.strip_prefix("file://").unwrap_or(text);
+    match path.split_once("://") {
+        Some((scheme, _)) => Err(format!("has the scheme `{scheme}://`, which is not known")),
+        None if path.is_empty() => Err("names no folder".to_owned()),
+        // Joining an absolute path gives that path.
+        None => Ok(TargetUrl::Local(match folder {
+            Some(folder) => folder.join(path),
+            None => PathBuf::from(path),
+        })),
+    }
+}

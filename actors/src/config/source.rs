@@ -1,0 +1,272 @@
+//! A data source: its settings, resolved and checked.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use shardmill_engine::types::WindowLength;
+
+use super::builder::DataSourceBuilder;
+use super::document::Values;
+use super::memory::MemoryPlan;
+use super::problem::{ConfigError, Report};
+use super::resolve::resolve;
+use super::value::StartFrom;
+
+/// One Kinesis stream read under one name, with its options and its target. It can only be made
+/// from settings that agree with one another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataSource {
+    pub(super) name: String,
+    pub(super) kinesis: KinesisSettings,
+    pub(super) content: ContentSettings,
+    pub(super) target: TargetSettings,
+    pub(super) parquet: ParquetSettings,
+    pub(super) engine: EngineSettings,
+    pub(super) window_length: WindowLength,
+}
+
+/// `[kinesis]`: what is read.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct KinesisSettings {
+    /// Name or ARN of the stream.
+    pub stream: String,
+    /// How to reach it; `region` of the section has been put in.
+    pub connection: Connection,
+    /// Where a new data source begins.
+    pub read_from: StartFrom,
+    /// Parallel readers.
+    pub shards: u32,
+}
+
+/// `[content]`: what the payloads are.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ContentSettings {
+    /// The format of every payload.
+    pub format: ContentFormat,
+    /// Deepest nesting of an event.
+    pub max_depth: usize,
+}
+
+/// A format of payloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContentFormat {
+    /// JSON documents.
+    Json,
+}
+
+/// `[target]`: where files and state go.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TargetSettings {
+    /// The bucket and prefix, or the folder, that holds data sources.
+    pub url: TargetUrl,
+    /// How to reach it.
+    pub connection: Connection,
+    /// Lanes.
+    pub execution_parallelism: u32,
+}
+
+/// The place of a target. The files of a data source lie below its name there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetUrl {
+    /// A folder of this machine.
+    Local(PathBuf),
+    /// A bucket of S3 and a prefix without slashes at its ends; it may be empty.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// The prefix.
+        prefix: String,
+    },
+}
+
+/// `[parquet]`: how files are written.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ParquetSettings {
+    /// Compression with its level.
+    pub compression: Compression,
+    /// Memory of the rows that make one row group, in bytes.
+    pub row_group_size: usize,
+    /// Most leaf columns of events in a file.
+    pub max_columns: usize,
+}
+
+/// A compression of Parquet pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Zstandard, level 1 to 22.
+    Zstd(u32),
+    /// Snappy.
+    Snappy,
+    /// LZ4 as Parquet defines it (`LZ4_RAW`).
+    Lz4Raw,
+    /// Gzip, level 0 to 9.
+    Gzip(u32),
+    /// Brotli, level 0 to 11.
+    Brotli(u32),
+    /// None.
+    None,
+}
+
+/// `[engine]`: what the process may use.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EngineSettings {
+    /// The memory budget and what follows from it.
+    pub memory: MemoryPlan,
+    /// Worker threads that decode and encode.
+    pub threads: usize,
+    /// How long a graceful stop may take.
+    pub stop_deadline: Duration,
+}
+
+/// How to reach a service: a `[connection.NAME]` table. What is absent comes from the AWS SDK's
+/// usual chain.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// Endpoint of the service.
+    pub endpoint_url: Option<String>,
+    /// AWS region.
+    pub region: Option<String>,
+    /// Profile in the AWS configuration files.
+    pub profile: Option<String>,
+    /// IAM role to assume.
+    pub role_arn: Option<String>,
+    /// External id for the role. Never shown.
+    pub external_id: Option<String>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field(
+                "endpoint_url",
+                &self.endpoint_url.as_deref().map(without_user),
+            )
+            .field("region", &self.region)
+            .field("profile", &self.profile)
+            .field("role_arn", &self.role_arn)
+            .field(
+                "external_id",
+                &self.external_id.as_ref().map(|_| "(hidden)"),
+            )
+            .finish()
+    }
+}
+
+/// A URL without the user and password that may stand in it.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://(hidden)@{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+impl fmt::Display for TargetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TargetUrl::Local(folder) => folder.display().fmt(f),
+            TargetUrl::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            TargetUrl::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
+impl DataSource {
+    /// Begins a data source in Rust. Everything that is not set has its default.
+    pub fn builder(name: impl Into<String>) -> DataSourceBuilder {
+        DataSourceBuilder::new(name.into())
+    }
+
+    /// Reads a data source from TOML. Environment variables in string values are put in; a
+    /// relative folder counts from the current one.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Self::read("configuration", text, None, &|name| {
+            std::env::var(name).ok()
+        })
+    }
+
+    /// Reads a data source from a TOML file, as [`DataSource::from_toml`] does. A relative folder
+    /// counts from the folder of the file.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let origin = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::unreadable(&origin, &error))?;
+        Self::read(&origin, &text, path.parent(), &|name| {
+            std::env::var(name).ok()
+        })
+    }
+
+    pub(super) fn read(
+        origin: &str,
+        text: &str,
+        folder: Option<&Path>,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let mut report = Report::new(origin, text);
+        let values = Values::read(text, lookup, &mut report);
+        // What a text that is not TOML lacks is not known.
+        let source = if report.has("config.syntax") {
+            None
+        } else {
+            resolve(&values, folder, &mut report)
+        };
+        match source {
+            Some(source) if report.is_empty() => Ok(source),
+            _ => Err(report.into_error()),
+        }
+    }
+
+    /// The name; files and state lie below it on the target.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is read.
+    pub fn kinesis(&self) -> &KinesisSettings {
+        &self.kinesis
+    }
+
+    /// What the payloads are.
+    pub fn content(&self) -> &ContentSettings {
+        &self.content
+    }
+
+    /// Where files and state go.
+    pub fn target(&self) -> &TargetSettings {
+        &self.target
+    }
+
+    /// How files are written.
+    pub fn parquet(&self) -> &ParquetSettings {
+        &self.parquet
+    }
+
+    /// What the process may use.
+    pub fn engine(&self) -> &EngineSettings {
+        &self.engine
+    }
+
+    /// The length of windows of a data source that is new: one minute, unless
+    /// [`DataSource::with_window_length`] says otherwise.
+    pub fn window_length(&self) -> WindowLength {
+        self.window_length
+    }
+
+    /// Another length of windows, for tests that cannot wait for minutes. No key sets it, and a
+    /// data source that exists keeps the length that it was made with.
+    pub fn with_window_length(mut self, length: WindowLength) -> Self {
+        self.window_length = length;
+        self
+    }
+}

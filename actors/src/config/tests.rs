@@ -1,0 +1,372 @@
+//! What a whole configuration is read as, and what is said of a wrong one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SMALLEST: &str = "name = \"clicks\"\n[kinesis]\nstream = \"clickstream\"\n[target]\nurl = \
+                        \"./lake\"\n";
+
+fn read(text: &str) -> Result<DataSource, ConfigError> {
+    DataSource::read(
+        "source.toml",
+        text,
+        Some(Path::new("/conf")),
+        &|name| match name {
+            "STREAM" => Some("from-env".to_owned()),
+            "SHARDS" => Some("8".to_owned()),
+            "SECRET" => Some("hunter2".to_owned()),
+            _ => None,
+        },
+    )
+}
+
+/// The smallest configuration with lines put under `[kinesis]` and `[target]`.
+fn with(kinesis: &str, target: &str) -> String {
+    format!(
+        "name = \"clicks\"\n[kinesis]\nstream = \"clickstream\"\n{kinesis}\n[target]\nurl = \
+         \"s3://lake/events\"\n{target}\n"
+    )
+}
+
+fn problems(text: &str) -> Vec<Problem> {
+    read(text).expect_err(text).problems().to_vec()
+}
+
+fn only_problem(text: &str) -> Problem {
+    let mut all = problems(text);
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
+}
+
+#[test]
+fn the_smallest_configuration_has_every_default() {
+    let source = read(SMALLEST).unwrap();
+    assert_eq!(source.name(), "clicks");
+    assert_eq!(source.kinesis().read_from, StartFrom::Now);
+    assert_eq!(source.kinesis().shards, 1);
+    assert_eq!(source.kinesis().connection, Connection::default());
+    assert_eq!(
+        source.target().url,
+        TargetUrl::Local(PathBuf::from("/conf/./lake"))
+    );
+    assert_eq!(source.target().execution_parallelism, 1);
+    assert_eq!(source.parquet().compression, Compression::Zstd(1));
+    assert_eq!(source.engine().memory.budget, 256 << 20);
+    assert_eq!(source.engine().stop_deadline, Duration::from_secs(30));
+    assert!(source.engine().threads >= 1);
+}
+
+#[test]
+fn what_is_written_is_what_is_read() {
+    let text = r#"
+name = "clicks"
+[kinesis]
+stream = "clickstream"
+region = "eu-west-1"
+connection = "prod"
+read_from = 2026-11-22T10:00:00Z
+shards = 4
+[target]
+url = "s3://lake/events/"
+execution_parallelism = 2
+[parquet]
+compression = "gzip"
+level = 9
+[engine]
+memory_budget = "1 GiB"
+threads = 3
+stop_deadline = "2 min"
+[connection.prod]
+endpoint_url = "http://user:word@127.0.0.1:4567"
+region = "us-east-1"
+role_arn = "arn:aws:iam::123456789012:role/reader"
+external_id = "${SECRET}"
+"#;
+    let source = read(text).unwrap();
+    let kinesis = source.kinesis();
+    assert_eq!(kinesis.read_from, StartFrom::At(1_795_341_600_000));
+    assert_eq!(kinesis.connection.region.as_deref(), Some("eu-west-1"));
+    assert_eq!(kinesis.connection.external_id.as_deref(), Some("hunter2"));
+    let url = TargetUrl::S3 {
+        bucket: "lake".into(),
+        prefix: "events".into(),
+    };
+    assert_eq!(source.target().url, url);
+    assert_eq!(source.parquet().compression, Compression::Gzip(9));
+    assert_eq!(source.engine().memory.lanes, 2);
+    let shown = format!("{source:?}");
+    assert!(
+        !shown.contains("hunter2") && !shown.contains("word@"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_builder_and_toml_make_the_same_data_source() {
+    let text = with(
+        "shards = 4\nread_from = \"start\"",
+        "execution_parallelism = 3",
+    );
+    let built = DataSource::builder("clicks")
+        .stream("clickstream")
+        .shards(4)
+        .read_from(StartFrom::Start)
+        .target("s3://lake/events")
+        .execution_parallelism(3)
+        .build();
+    assert_eq!(built.unwrap(), read(&text).unwrap());
+}
+
+#[test]
+fn the_builder_checks_what_toml_checks() {
+    let error = DataSource::builder("../escape")
+        .stream("clickstream")
+        .target("./lake")
+        .max_depth(0)
+        .execution_parallelism(2)
+        .build()
+        .unwrap_err();
+    let found: Vec<_> = error
+        .problems()
+        .iter()
+        .map(|p| (p.code, p.key.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("config.wrong_value", "name"),
+            ("config.wrong_value", "content.max_depth"),
+            ("config.parallelism", "target.execution_parallelism"),
+        ]
+    );
+}
+
+#[test]
+fn connections_of_the_builder_reach_both_sides() {
+    let connection = Connection {
+        endpoint_url: Some("http://127.0.0.1:4567".into()),
+        region: Some("eu-west-1".into()),
+        ..Connection::default()
+    };
+    let source = DataSource::builder("clicks")
+        .stream("clickstream")
+        .stream_connection(&connection)
+        .target("s3://lake")
+        .target_connection(&connection)
+        .build()
+        .unwrap();
+    assert_eq!(source.kinesis().connection, connection);
+    assert_eq!(source.target().connection, connection);
+}
+
+#[test]
+fn an_unknown_key_is_shown_with_its_place_and_the_nearest_one() {
+    let error = read(&with("shard = 4", "")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "error[config.unknown_key]: there is no key `kinesis.shard`\n  --> source.toml:4:1\n  |\n4 \
+         | shard = 4\n  | ^^^^^\n  help: did you mean `shards`? allowed here: stream, region, \
+         connection, read_from, shards"
+    );
+}
+
+#[test]
+fn a_key_of_another_section_is_pointed_to() {
+    let problem = only_problem(&with("", "memory_budget = \"1 GiB\""));
+    assert_eq!(problem.code, "config.unknown_key");
+    assert_eq!(
+        problem.help.as_deref(),
+        Some("there is `engine.memory_budget`")
+    );
+}
+
+#[test]
+fn every_problem_is_reported_in_the_order_of_the_text() {
+    let text = "name = \"a b\"\n[kinesis]\nshards = \"four\"\nread_from = \"nwo\"\nsteam = \"x\"\n\
+                [target]\nurl = \"gs://lake\"\n[parquet]\nlevel = 23\n[engine]\nthreads = 0\n";
+    let found: Vec<_> = problems(text)
+        .into_iter()
+        .map(|problem| (problem.code, problem.key, problem.at.map(|at| at.line)))
+        .collect();
+    let expected = [
+        ("config.wrong_value", "name", Some(1)),
+        ("config.wrong_type", "kinesis.shards", Some(3)),
+        ("config.wrong_value", "kinesis.read_from", Some(4)),
+        ("config.unknown_key", "kinesis.steam", Some(5)),
+        ("config.wrong_value", "target.url", Some(7)),
+        ("config.wrong_value", "parquet.level", Some(9)),
+        ("config.wrong_value", "engine.threads", Some(11)),
+        ("config.missing_key", "kinesis.stream", None),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(code, key, line)| (code, key.to_owned(), line))
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_shown_and_nothing_is_said_to_be_missing() {
+    let problem = only_problem("name = \"clicks\n");
+    assert_eq!(problem.code, "config.syntax");
+    assert_eq!(problem.at.unwrap().line, 1);
+}
+
+#[test]
+fn keys_and_values_that_are_still_to_come_say_so() {
+    for text in [
+        with("fan_out = \"consumer\"", ""),
+        with("", "retention = \"30 days\""),
+        with("", "[content]\nformat = \"auto\""),
+        with("", "[statistics]\nreal_time = true"),
+        with("", "[[lookup]]\nname = \"x\""),
+    ] {
+        assert_eq!(only_problem(&text).code, "config.not_yet", "{text}");
+    }
+}
+
+#[test]
+fn lanes_above_one_must_be_less_than_shards() {
+    for (shards, lanes, right) in [
+        (1, 1, true),
+        (4, 1, true),
+        (4, 3, true),
+        (4, 4, false),
+        (4, 5, false),
+        (1, 2, false),
+    ] {
+        let text = with(
+            &format!("shards = {shards}"),
+            &format!("execution_parallelism = {lanes}"),
+        );
+        let text = format!("{text}[engine]\nmemory_budget = \"1 GiB\"\n");
+        match read(&text) {
+            Ok(_) => assert!(right, "{shards} shards, {lanes} lanes"),
+            Err(error) => {
+                assert!(!right && error.code() == "config.parallelism", "{error}");
+                assert!(error.to_string().contains("less than the number of shards"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_budget_that_is_too_small_says_the_least_that_would_do() {
+    let small = with("", "[engine]\nmemory_budget = \"32 MiB\"");
+    let problem = only_problem(&small);
+    assert_eq!(problem.code, "config.memory_budget");
+    let least = format_size(MemoryPlan::least(1));
+    assert!(
+        problem.message.ends_with(&format!("at least {least}")),
+        "{}",
+        problem.message
+    );
+    let enough = with("", &format!("[engine]\nmemory_budget = \"{least}\""));
+    assert_eq!(
+        read(&enough).unwrap().engine().memory.max_open_windows,
+        MIN_OPEN_WINDOWS
+    );
+
+    let lanes = with("shards = 9", "execution_parallelism = 8");
+    assert_eq!(
+        only_problem(&lanes).at.unwrap().line,
+        7,
+        "the lanes are what was written"
+    );
+}
+
+#[test]
+fn levels_belong_to_their_compression() {
+    for (parquet, right) in [
+        ("compression = \"zstd\"\nlevel = 22", true),
+        ("compression = \"zstd\"\nlevel = 0", false),
+        ("compression = \"gzip\"\nlevel = 10", false),
+        ("compression = \"brotli\"\nlevel = 11", true),
+        ("compression = \"snappy\"\nlevel = 1", false),
+    ] {
+        let text = with("", &format!("[parquet]\n{parquet}"));
+        assert_eq!(read(&text).is_ok(), right, "{parquet}");
+    }
+}
+
+#[test]
+fn environment_variables_fill_values_in_and_never_show() {
+    let text = SMALLEST.replace("clickstream", "${STREAM}");
+    let source = read(&format!("{text}[content]\nmax_depth = \"${{SHARDS}}\"\n")).unwrap();
+    assert_eq!(source.kinesis().stream, "from-env");
+    assert_eq!(source.content().max_depth, 8);
+
+    let problem = only_problem(&with("read_from = \"${UNSET}\"", ""));
+    assert_eq!(problem.code, "config.unset_variable");
+    assert_eq!(problem.at.unwrap().line, 4);
+
+    let error = read(&with("shards = \"${SECRET}\"", "")).unwrap_err();
+    assert_eq!(error.code(), "config.wrong_value");
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+}
+
+#[test]
+fn connections_must_exist_and_make_sense() {
+    let text = with(
+        "connection = \"prd\"",
+        "[connection.prod]\nregion = \"eu-west-1\"",
+    );
+    let problem = only_problem(&text);
+    assert_eq!(problem.code, "config.unknown_connection");
+    assert_eq!(problem.help.as_deref(), Some("did you mean \"prod\"?"));
+    assert!(read(&with("connection = \"prod\"", "[connection.prod]")).is_ok());
+    let text = with(
+        "connection = \"prod\"",
+        "[connection.prod]\nexternal_id = \"x\"",
+    );
+    assert_eq!(only_problem(&text).key, "connection.prod.external_id");
+}
+
+#[test]
+fn targets_are_buckets_or_folders() {
+    let url = |text: &str| read(&SMALLEST.replace("./lake", text)).map(|s| s.target().url.clone());
+    assert_eq!(
+        url("/srv/lake").unwrap(),
+        TargetUrl::Local("/srv/lake".into())
+    );
+    assert_eq!(
+        url("file:///srv/lake").unwrap(),
+        TargetUrl::Local("/srv/lake".into())
+    );
+    assert_eq!(url("s3://lake").unwrap().to_string(), "s3://lake");
+    assert_eq!(url("s3://lake/a/b/").unwrap().to_string(), "s3://lake/a/b");
+    for text in [
+        "s3://",
+        "s3://x/",
+        "s3://lake/a//b",
+        "s3://lake/../b",
+        "gs://lake",
+        "",
+    ] {
+        assert_eq!(
+            url(text).unwrap_err().code(),
+            "config.wrong_value",
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error_with_its_name() {
+    let error = DataSource::from_file("/no/such/source.toml").unwrap_err();
+    assert_eq!(error.code(), "config.read_failed");
+    assert!(error.to_string().contains("/no/such/source.toml"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "[a-z\\[\\].=\"$\\{\\}\n é0-9-]{0,80}") {
+        if let Err(error) = read(&text) {
+            prop_assert!(!error.problems().is_empty());
+            let _ = error.to_string();
+        }
+    }
+}
