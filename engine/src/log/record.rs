@@ -66,7 +66,7 @@ pub struct LanesRecord {
     pub generation: Generation,
     /// When.
     pub time_ms: TimestampMs,
-    /// The lanes; the place is the [`LaneId`].
+    /// The lanes; the place is the [`LaneId`](crate::types::LaneId).
     pub lanes: Vec<LaneState>,
     /// Claims of this epoch's predecessors need no clean-up any more up to this epoch.
     pub cleaned_through_epoch: Option<Epoch>,

@@ -42,7 +42,7 @@ impl WindowLength {
     /// A length in milliseconds. `None` unless it is between 1 ms and one hour and divides an hour,
     /// so that a window lies in one hour folder.
     pub fn from_millis(millis: i64) -> Option<Self> {
-        (millis >= 1 && millis <= 3_600_000 && 3_600_000 % millis == 0).then_some(Self(millis))
+        ((1..=3_600_000).contains(&millis) && 3_600_000 % millis == 0).then_some(Self(millis))
     }
 
     /// The length in milliseconds.
