@@ -1,5 +1,23 @@
 //! Inferred schemas: a lattice of types that widen and never change a value.
+//!
+//! Batches carry what was seen in them ([`Schema`]); a file's schema is the known one widened by
+//! what comes ([`admit`]), made storable ([`Schema::in_file`]), and rows are brought to it by
+//! [`conform`]. [`widen`] is the only way from one type to another.
 
+mod admit;
+mod arrow;
+mod conform;
 mod data_type;
+mod merge;
+mod names;
+pub mod text;
+mod widen;
 
+pub use admit::admit;
+pub use conform::{Conformed, conform};
 pub use data_type::{DataType, Field, Schema};
+pub use names::{SYSTEM_COLUMNS, file_field_name};
+pub use widen::widen;
+
+#[cfg(test)]
+mod laws;

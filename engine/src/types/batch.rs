@@ -144,8 +144,10 @@ impl Rows {
 pub struct DecodedBatch {
     /// The head of the payload batch that it came from, unchanged.
     pub head: BatchHead,
-    /// The events; `None` where there is none.
-    pub rows: Option<Rows>,
+    /// The events in Kinesis order; empty where there is none. One table as a rule. Where one table
+    /// would be mostly nulls (events with hardly a field in common, data as keys), rows are cut into
+    /// several, so that a batch cannot blow up in memory.
+    pub rows: Vec<Rows>,
     /// The rejects in Kinesis order.
     pub rejects: Vec<Reject>,
     /// What the batch held.

@@ -1,0 +1,274 @@
+//! Canonical JSON text: one text for one value, whether the value is written while it is decoded
+//! or read back from an Arrow array later.
+//!
+//! - Integers are their digits. A float64 that is integral and at most 2^53 in magnitude is written
+//!   as an integer (`1.0` is `1`; negative zero is `-0.0`), any other in the shortest form that
+//!   reads back as the same number.
+//! - Strings are quoted; only `"`, `\` and control characters are escaped.
+//! - Objects have their keys in byte order and leave out members that are null: Arrow cannot tell
+//!   those from absent ones. Lists keep their nulls.
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, StringArray,
+    StructArray,
+};
+use arrow::datatypes::{Float64Type, Int64Type};
+
+use super::{DataType, Field};
+
+/// The magnitude up to which a float64 holds every integer: 2^53.
+pub const EXACT_INTEGERS: u64 = 1 << 53;
+
+/// Writes an integer.
+pub fn write_int(out: &mut Vec<u8>, value: i64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Writes a float64. What JSON has no number for is written as a string.
+pub fn write_float(out: &mut Vec<u8>, value: f64) {
+    let exact = value.abs() <= EXACT_INTEGERS as f64 && value.trunc() == value;
+    if exact && !(value == 0.0 && value.is_sign_negative()) {
+        // In range and integral, so the conversion is exact.
+        write_int(out, value as i64);
+    } else if value.is_finite() {
+        out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
+    } else if value.is_nan() {
+        write_string(out, "NaN");
+    } else if value > 0.0 {
+        write_string(out, "Infinity");
+    } else {
+        write_string(out, "-Infinity");
+    }
+}
+
+/// Writes a boolean.
+pub fn write_bool(out: &mut Vec<u8>, value: bool) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
+/// Writes null.
+pub fn write_null(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"null");
+}
+
+/// Writes a quoted string.
+pub fn write_string(out: &mut Vec<u8>, value: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    let bytes = value.as_bytes();
+    let mut written = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[written..at]);
+        written = at + 1;
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            other => {
+                out.extend_from_slice(b"\\u00");
+                out.push(HEX[usize::from(other >> 4)]);
+                out.push(HEX[usize::from(other & 0xf)]);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[written..]);
+    out.push(b'"');
+}
+
+/// Reads the values of an array as canonical JSON text.
+pub struct JsonText<'a> {
+    cells: Cells<'a>,
+}
+
+enum Cells<'a> {
+    Null,
+    Bool(&'a BooleanArray),
+    Int(&'a Int64Array),
+    Float(&'a Float64Array),
+    Utf8(&'a StringArray),
+    Json(&'a StringArray),
+    List(&'a ListArray, Box<JsonText<'a>>),
+    Struct(&'a StructArray, Vec<Member<'a>>),
+}
+
+/// A member of an object: its key with quotes and colon, and its values.
+struct Member<'a> {
+    key: Vec<u8>,
+    values: JsonText<'a>,
+}
+
+impl<'a> JsonText<'a> {
+    /// Takes an array together with its type.
+    ///
+    /// # Panics
+    /// If the array is not of [`DataType::to_arrow`].
+    pub fn of(array: &'a ArrayRef, data_type: &DataType) -> Self {
+        let cells = match data_type {
+            DataType::Null => Cells::Null,
+            DataType::Bool => Cells::Bool(array.as_boolean()),
+            DataType::Int53 | DataType::Int64 => Cells::Int(array.as_primitive::<Int64Type>()),
+            DataType::Float64 => Cells::Float(array.as_primitive::<Float64Type>()),
+            DataType::Utf8 => Cells::Utf8(array.as_string()),
+            DataType::Json => Cells::Json(array.as_string()),
+            DataType::List(item) => {
+                let list: &ListArray = array.as_list();
+                Cells::List(list, Box::new(JsonText::of(list.values(), item)))
+            }
+            DataType::Struct(fields) => {
+                let array = array.as_struct();
+                Cells::Struct(array, members(array, fields))
+            }
+        };
+        Self { cells }
+    }
+
+    /// Whether the value at `row` is null.
+    pub fn is_null(&self, row: usize) -> bool {
+        match &self.cells {
+            Cells::Null => true,
+            Cells::Bool(array) => array.is_null(row),
+            Cells::Int(array) => array.is_null(row),
+            Cells::Float(array) => array.is_null(row),
+            Cells::Utf8(array) | Cells::Json(array) => array.is_null(row),
+            Cells::List(array, _) => array.is_null(row),
+            Cells::Struct(array, _) => array.is_null(row),
+        }
+    }
+
+    /// Appends the text of the value at `row`.
+    pub fn write(&self, row: usize, out: &mut Vec<u8>) {
+        if self.is_null(row) {
+            return write_null(out);
+        }
+        match &self.cells {
+            Cells::Null => write_null(out),
+            Cells::Bool(array) => write_bool(out, array.value(row)),
+            Cells::Int(array) => write_int(out, array.value(row)),
+            Cells::Float(array) => write_float(out, array.value(row)),
+            Cells::Utf8(array) => write_string(out, array.value(row)),
+            Cells::Json(array) => out.extend_from_slice(array.value(row).as_bytes()),
+            Cells::List(array, items) => {
+                let offsets = array.value_offsets();
+                out.push(b'[');
+                for (place, item) in (offsets[row]..offsets[row + 1]).enumerate() {
+                    if place > 0 {
+                        out.push(b',');
+                    }
+                    items.write(item as usize, out);
+                }
+                out.push(b']');
+            }
+            Cells::Struct(_, members) => {
+                let mut object = ObjectText::open(out);
+                for member in members {
+                    if !member.values.is_null(row) {
+                        member.values.write(row, object.key(&member.key));
+                    }
+                }
+                object.close();
+            }
+        }
+    }
+}
+
+fn members<'a>(array: &'a StructArray, fields: &[Field]) -> Vec<Member<'a>> {
+    let mut order: Vec<usize> = (0..fields.len()).collect();
+    order.sort_unstable_by(|&a, &b| fields[a].name.cmp(&fields[b].name));
+    order
+        .into_iter()
+        .map(|place| Member {
+            key: quoted_key(&fields[place].name),
+            values: JsonText::of(array.column(place), &fields[place].data_type),
+        })
+        .collect()
+}
+
+/// A key as it stands before its value: quotes and colon included.
+pub fn quoted_key(name: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(name.len() + 3);
+    write_string(&mut key, name);
+    key.push(b':');
+    key
+}
+
+/// Writes an object member by member; the caller gives the keys in their order.
+pub struct ObjectText<'a> {
+    out: &'a mut Vec<u8>,
+    empty: bool,
+}
+
+impl<'a> ObjectText<'a> {
+    /// Opens the object.
+    pub fn open(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, empty: true }
+    }
+
+    /// Writes a key from [`quoted_key`] and gives the place for its value.
+    pub fn key(&mut self, key: &[u8]) -> &mut Vec<u8> {
+        if !self.empty {
+            self.out.push(b',');
+        }
+        self.empty = false;
+        self.out.extend_from_slice(key);
+        self.out
+    }
+
+    /// Closes the object; says whether it has no member.
+    pub fn close(self) -> bool {
+        self.out.push(b'}');
+        self.empty
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn float(value: f64) -> String {
+        let mut out = Vec::new();
+        write_float(&mut out, value);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn equal_numbers_have_equal_texts() {
+        assert_eq!(float(1.0), "1");
+        assert_eq!(float(-3.0), "-3");
+        assert_eq!(float(0.0), "0");
+        assert_eq!(float(-0.0), "-0.0");
+        assert_eq!(float(9_007_199_254_740_992.0), "9007199254740992");
+        assert_eq!(float(0.1), "0.1");
+        assert_eq!(float(1e300), "1e300");
+    }
+
+    #[test]
+    fn every_float_reads_back() {
+        for value in [
+            5e-324,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+            9_007_199_254_740_994.0,
+            1.0 / 3.0,
+            -2.5e-7,
+        ] {
+            assert_eq!(float(value).parse::<f64>().unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn strings_are_escaped_as_little_as_json_allows() {
+        let mut out = Vec::new();
+        write_string(&mut out, "a\"b\\c\n\u{1}é/\u{7f}");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\"a\\\"b\\\\c\\n\\u0001é/\u{7f}\""
+        );
+    }
+}
