@@ -3,12 +3,14 @@
 //! Nothing here does work; stages meet only in these types.
 
 mod batch;
+mod control;
 mod identity;
 mod payload;
 mod position;
 mod window;
 
 pub use batch::{Counts, DecodedBatch, Reject, RejectCode, Rows};
+pub use control::{ReadFrom, ShardEnd, Watermark};
 pub use identity::{ClaimNumber, ClaimRef, Epoch, Generation, KinesisShardId, LaneId, ProcessId};
 pub use payload::{BatchHead, Payload, PayloadBatch};
 pub use position::{Position, SequenceNumber, SequenceNumberError};

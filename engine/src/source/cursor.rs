@@ -1,0 +1,525 @@
+//! The reading of one Kinesis shard, as a state machine without IO.
+//!
+//! Whoever runs it asks [`ShardCursor::next`] what to do, does it, and hands the answer back. Only
+//! one call may be under way at a time.
+
+use crate::budget::Budget;
+use crate::ports::{IteratorFrom, Records, ShardList, StreamError};
+use crate::types::{
+    ClaimRef, KinesisShardId, PayloadBatch, Position, ReadFrom, ShardEnd, TimestampMs, Watermark,
+    Window, WindowLength,
+};
+
+use super::batcher::Batcher;
+use super::pacing::{Backoff, Pacing, must_wait};
+
+/// Records asked for in one GetRecords: the most that Kinesis admits.
+pub const FETCH_LIMIT: u32 = 10_000;
+/// How far a record may arrive behind the lag that an answer without records states.
+const LAG_MARGIN_MS: i64 = 5_000;
+/// The pause after an answer that said that nothing more is there.
+const CAUGHT_UP_PAUSE_MS: i64 = 500;
+/// After so many errors in a row the shard iterator is given up too: it may be what is wrong.
+const FAILURES_PER_ITERATOR: u32 = 5;
+
+/// What a cursor wants done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CursorStep {
+    /// Get a shard iterator and hand it to [`ShardCursor::on_iterator`].
+    Iterator(IteratorFrom),
+    /// Call GetRecords and hand the answer to [`ShardCursor::on_records`].
+    Fetch {
+        /// The shard iterator.
+        iterator: String,
+        /// The most records.
+        limit: u32,
+    },
+    /// List all Kinesis shards, without filter and to the last page, and hand the answer to
+    /// [`ShardCursor::on_shard_info`]: the stream says that this one ends here but names no child.
+    AskEnd,
+    /// Nothing before `until`.
+    Wait {
+        /// When to ask again.
+        until: TimestampMs,
+    },
+    /// Nothing until the lane's window limit has reached this window
+    /// ([`ShardCursor::limit_moved`]).
+    Blocked {
+        /// The window of the next record.
+        window: Window,
+    },
+    /// The Kinesis shard has been read to its end.
+    Done,
+    /// Reading cannot go on; the claim of the lane has to end.
+    Failed(CursorError),
+}
+
+/// What an answer brought.
+#[derive(Debug)]
+pub enum CursorOutput {
+    /// Payloads of one window; in Kinesis order, joined to the batch before.
+    Batch(PayloadBatch),
+    /// The Kinesis shard is past some windows.
+    Watermark(Watermark),
+    /// It has been read to its end.
+    End(ShardEnd),
+    /// How far the reading is behind the tip.
+    Lag {
+        /// MillisBehindLatest.
+        millis_behind: i64,
+    },
+}
+
+/// Why a Kinesis shard cannot be read on. What is worth trying again never becomes one of these.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CursorError {
+    /// Kinesis no longer knows the position.
+    #[error(
+        "Kinesis shard {shard}: the position {position} is not accepted any more ({detail}); \
+         what lies after it may be lost: check the stream's retention and that it was not made anew"
+    )]
+    PositionLost {
+        /// The Kinesis shard.
+        shard: KinesisShardId,
+        /// Everything up to here was read.
+        position: Position,
+        /// What Kinesis said.
+        detail: String,
+    },
+    /// Kinesis does not know the Kinesis shard, or the stream, although it is not read to its end.
+    #[error(
+        "Kinesis shard {shard} is gone; it was read up to {position} and not to its end ({detail}): \
+         check that the stream exists and that its retention has not passed"
+    )]
+    ShardGone {
+        /// The Kinesis shard.
+        shard: KinesisShardId,
+        /// Everything up to here was read.
+        position: Position,
+        /// What Kinesis said.
+        detail: String,
+    },
+}
+
+impl CursorError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            CursorError::PositionLost { .. } => "source.position_lost",
+            CursorError::ShardGone { .. } => "source.shard_gone",
+        }
+    }
+}
+
+/// What a cursor is trying again after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The newest error, in words.
+    pub error: String,
+    /// Errors in a row.
+    pub failures: u32,
+    /// When the next try is made.
+    pub retry_at: TimestampMs,
+}
+
+/// One Kinesis shard's reading.
+#[derive(Debug)]
+pub struct ShardCursor {
+    claim: ClaimRef,
+    shard: KinesisShardId,
+    start: Option<TimestampMs>,
+    window_length: WindowLength,
+    hash_keys: Option<(u128, u128)>,
+    position: Position,
+    current_window: Window,
+    phase: Phase,
+    pacing: Pacing,
+    backoff: Backoff,
+    not_before: TimestampMs,
+    blocked: Option<Window>,
+    trouble: Option<Trouble>,
+    outside: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    NeedIterator,
+    Reading { iterator: String },
+    AskEnd,
+    Done,
+    Failed(CursorError),
+}
+
+impl ShardCursor {
+    /// Begins reading at `from`. `start` is the source's resolved start, which the position
+    /// [`Position::Start`] stands for (`None`: TRIM_HORIZON). `seed` spreads the retries.
+    pub fn new(
+        claim: ClaimRef,
+        from: ReadFrom,
+        start: Option<TimestampMs>,
+        window_length: WindowLength,
+        seed: u64,
+    ) -> Self {
+        Self {
+            claim,
+            shard: from.shard,
+            start,
+            window_length,
+            hash_keys: None,
+            position: from.position,
+            current_window: from.current_window,
+            phase: Phase::NeedIterator,
+            pacing: Pacing::new(),
+            backoff: Backoff::new(seed),
+            not_before: TimestampMs::MIN,
+            blocked: None,
+            trouble: None,
+            outside: 0,
+        }
+    }
+
+    /// Tells the range of hash keys (both ends included), so that user records of KPL aggregates
+    /// outside it are counted.
+    pub fn with_hash_keys(mut self, hash_keys: (u128, u128)) -> Self {
+        self.hash_keys = Some(hash_keys);
+        self
+    }
+
+    /// The claim that it reads under.
+    pub fn claim(&self) -> ClaimRef {
+        self.claim
+    }
+
+    /// The Kinesis shard.
+    pub fn shard(&self) -> &KinesisShardId {
+        &self.shard
+    }
+
+    /// Everything up to here has been given out.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// The current window at the position.
+    pub fn current_window(&self) -> Window {
+        self.current_window
+    }
+
+    /// The error that is being tried again after, if there is one.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
+    }
+
+    /// User records of KPL aggregates whose hash key lies outside the Kinesis shard. They are kept.
+    pub fn outside_hash_keys(&self) -> u64 {
+        self.outside
+    }
+
+    /// What to do next.
+    pub fn next(&self, now: TimestampMs) -> CursorStep {
+        let paced = match &self.phase {
+            Phase::Done => return CursorStep::Done,
+            Phase::Failed(error) => return CursorStep::Failed(error.clone()),
+            Phase::NeedIterator | Phase::AskEnd => self.pacing.call_at(),
+            Phase::Reading { .. } => self.pacing.fetch_at(),
+        };
+        if let Some(window) = self.blocked {
+            return CursorStep::Blocked { window };
+        }
+        let until = paced.max(self.not_before);
+        if must_wait(now, until) {
+            return CursorStep::Wait { until };
+        }
+        match &self.phase {
+            Phase::NeedIterator => CursorStep::Iterator(self.iterator_from()),
+            Phase::Reading { iterator } => CursorStep::Fetch {
+                iterator: iterator.clone(),
+                limit: FETCH_LIMIT,
+            },
+            Phase::AskEnd => CursorStep::AskEnd,
+            Phase::Done => CursorStep::Done,
+            Phase::Failed(error) => CursorStep::Failed(error.clone()),
+        }
+    }
+
+    fn iterator_from(&self) -> IteratorFrom {
+        match (&self.position, self.start) {
+            (Position::At(sequence), _) => IteratorFrom::After(sequence.clone()),
+            (Position::Start, Some(start)) => IteratorFrom::AtTimestamp(start),
+            (Position::Start, None) | (Position::Horizon, _) => IteratorFrom::TrimHorizon,
+        }
+    }
+
+    /// The lane's window limit is now `limit` (inclusive). Cheap; may be called before every
+    /// [`ShardCursor::next`].
+    pub fn limit_moved(&mut self, limit: Window) {
+        if self.blocked.is_some_and(|window| window <= limit) {
+            self.blocked = None;
+        }
+    }
+
+    /// The answer to [`CursorStep::Iterator`].
+    pub fn on_iterator(&mut self, answer: Result<String, StreamError>, now: TimestampMs) {
+        self.pacing.answered(now, 0);
+        match answer {
+            // The backoff goes on: only records show that an iterator works.
+            Ok(iterator) => self.phase = Phase::Reading { iterator },
+            Err(StreamError::PositionRefused(detail)) => self.position_lost(detail),
+            Err(StreamError::NotFound(detail)) => self.shard_gone(detail),
+            Err(error) => self.retry(error.to_string(), now),
+        }
+    }
+
+    /// The answer to [`CursorStep::Fetch`]. Records in windows past `window_limit` (inclusive) are
+    /// not taken, nor is anything after them: they are fetched again later. What is given out is
+    /// charged to `budget`.
+    pub fn on_records(
+        &mut self,
+        answer: Result<Records, StreamError>,
+        now: TimestampMs,
+        window_limit: Window,
+        budget: &Budget,
+    ) -> Vec<CursorOutput> {
+        match answer {
+            Ok(records) => self.take_records(records, now, window_limit, budget),
+            Err(error) => {
+                self.pacing.answered(now, 0);
+                self.fetch_failed(error, now);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The answer to [`CursorStep::AskEnd`].
+    pub fn on_shard_info(
+        &mut self,
+        answer: Result<&ShardList, StreamError>,
+        now: TimestampMs,
+    ) -> Vec<CursorOutput> {
+        self.pacing.answered(now, 0);
+        let list = match answer {
+            Ok(list) => list,
+            Err(error) => {
+                self.retry(error.to_string(), now);
+                return Vec::new();
+            }
+        };
+        let closed = match list.shards.iter().find(|info| info.id == self.shard) {
+            Some(info) => info.closed,
+            // Only a closed Kinesis shard ages out of the list. An empty list proves nothing.
+            None => !list.shards.is_empty(),
+        };
+        if !closed {
+            self.phase = Phase::NeedIterator;
+            let error = "GetRecords gave no next iterator, but the Kinesis shard is open";
+            self.retry(error.to_string(), now);
+            return Vec::new();
+        }
+        let children = list
+            .shards
+            .iter()
+            .filter(|info| info.parents.contains(&self.shard))
+            .map(|info| (info.id.clone(), info.parents.clone()))
+            .collect();
+        self.worked();
+        vec![self.end(children)]
+    }
+
+    fn take_records(
+        &mut self,
+        answer: Records,
+        now: TimestampMs,
+        window_limit: Window,
+        budget: &Budget,
+    ) -> Vec<CursorOutput> {
+        let bytes = answer.records.iter().map(|record| record.data.len()).sum();
+        self.pacing.answered(now, bytes);
+        let mut outputs = Vec::new();
+        if let Some(millis_behind) = answer.millis_behind {
+            outputs.push(CursorOutput::Lag { millis_behind });
+        }
+        let stop = self.take(&answer, window_limit, budget, &mut outputs);
+        match stop {
+            Some(Stop::Beyond(window)) => {
+                // The next record decides: whatever comes from here on is in its window or later.
+                self.current_window = window;
+                self.blocked = Some(window);
+                self.phase = Phase::NeedIterator;
+                self.worked();
+                outputs.push(self.watermark(answer.server_time, false));
+            }
+            Some(Stop::Disorder(error)) => {
+                self.phase = Phase::NeedIterator;
+                self.retry(error, now);
+            }
+            None => {
+                self.worked();
+                self.after_all(answer, now, &mut outputs);
+            }
+        }
+        outputs
+    }
+
+    /// Turns records into batches up to the first one that must not be taken.
+    fn take(
+        &mut self,
+        answer: &Records,
+        window_limit: Window,
+        budget: &Budget,
+        outputs: &mut Vec<CursorOutput>,
+    ) -> Option<Stop> {
+        let mut batcher = Batcher {
+            claim: self.claim,
+            shard: &self.shard,
+            hash_keys: self.hash_keys,
+            budget,
+            position: self.position.clone(),
+            open: None,
+            done: Vec::new(),
+            outside: 0,
+        };
+        let (mut stop, mut taken) = (None, false);
+        for record in &answer.records {
+            if let Some(position) = batcher.position.sequence()
+                && record.sequence <= *position
+            {
+                // At the head of an answer: read before, a server that resumes at the position
+                // and not after it. Later on, order is broken and a record might be missed.
+                if taken {
+                    stop = Some(Stop::Disorder(format!(
+                        "GetRecords gave {} after {position}",
+                        record.sequence
+                    )));
+                    break;
+                }
+                continue;
+            }
+            let window = self
+                .window_length
+                .window_of(record.arrival)
+                .max(self.current_window);
+            if window > window_limit {
+                stop = Some(Stop::Beyond(window));
+                break;
+            }
+            self.current_window = window;
+            taken = true;
+            batcher.add(record, window);
+        }
+        batcher.close();
+        let Batcher {
+            position,
+            done,
+            outside,
+            ..
+        } = batcher;
+        self.position = position;
+        self.outside += outside;
+        outputs.extend(done.into_iter().map(CursorOutput::Batch));
+        stop
+    }
+
+    /// Every record of the answer is taken: what it says besides.
+    fn after_all(&mut self, answer: Records, now: TimestampMs, outputs: &mut Vec<CursorOutput>) {
+        let empty = answer.records.is_empty();
+        let behind = answer.millis_behind.map(|millis| millis.max(0));
+        if empty && let Some(behind) = behind {
+            let passed = answer.server_time - behind - LAG_MARGIN_MS;
+            self.current_window = self
+                .window_length
+                .window_of(passed)
+                .max(self.current_window);
+            outputs.push(self.watermark(answer.server_time, behind == 0));
+        }
+        match answer.next_iterator {
+            Some(iterator) => {
+                self.phase = Phase::Reading { iterator };
+                if empty && behind == Some(0) {
+                    self.not_before = now + CAUGHT_UP_PAUSE_MS;
+                }
+            }
+            None if answer.children.is_empty() => self.phase = Phase::AskEnd,
+            None => outputs.push(self.end(answer.children)),
+        }
+    }
+
+    fn watermark(&self, server_time: TimestampMs, caught_up: bool) -> CursorOutput {
+        CursorOutput::Watermark(Watermark {
+            claim: self.claim,
+            shard: self.shard.clone(),
+            position: self.position.clone(),
+            window: self.current_window,
+            server_time,
+            caught_up,
+        })
+    }
+
+    fn end(&mut self, children: Vec<(KinesisShardId, Vec<KinesisShardId>)>) -> CursorOutput {
+        self.phase = Phase::Done;
+        CursorOutput::End(ShardEnd {
+            claim: self.claim,
+            shard: self.shard.clone(),
+            position: self.position.clone(),
+            current_window: self.current_window,
+            children,
+        })
+    }
+
+    fn fetch_failed(&mut self, error: StreamError, now: TimestampMs) {
+        match error {
+            StreamError::NotFound(detail) => self.shard_gone(detail),
+            StreamError::IteratorExpired(_) if self.backoff.failures() == 0 => {
+                // Ordinary after a long wait; only a second one in a row is worth a backoff.
+                self.phase = Phase::NeedIterator;
+                self.backoff.failed();
+            }
+            StreamError::IteratorExpired(_) | StreamError::PositionRefused(_) => {
+                self.phase = Phase::NeedIterator;
+                self.retry(error.to_string(), now);
+            }
+            StreamError::Throttled(_) => self.retry(error.to_string(), now),
+            StreamError::Refused(_) | StreamError::Unavailable(_) => {
+                if self.backoff.failures() % FAILURES_PER_ITERATOR == FAILURES_PER_ITERATOR - 1 {
+                    self.phase = Phase::NeedIterator;
+                }
+                self.retry(error.to_string(), now);
+            }
+        }
+    }
+
+    fn retry(&mut self, error: String, now: TimestampMs) {
+        self.not_before = now + self.backoff.failed();
+        self.trouble = Some(Trouble {
+            error,
+            failures: self.backoff.failures(),
+            retry_at: self.not_before,
+        });
+    }
+
+    fn worked(&mut self) {
+        self.backoff.succeeded();
+        self.trouble = None;
+    }
+
+    fn position_lost(&mut self, detail: String) {
+        self.phase = Phase::Failed(CursorError::PositionLost {
+            shard: self.shard.clone(),
+            position: self.position.clone(),
+            detail,
+        });
+    }
+
+    fn shard_gone(&mut self, detail: String) {
+        self.phase = Phase::Failed(CursorError::ShardGone {
+            shard: self.shard.clone(),
+            position: self.position.clone(),
+            detail,
+        });
+    }
+}
+
+/// Why not every record of an answer was taken.
+enum Stop {
+    Beyond(Window),
+    Disorder(String),
+}

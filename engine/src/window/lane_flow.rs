@@ -1,0 +1,518 @@
+//! The live tip of one lane: from batches to commits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::log::{CaughtUp, Commit, DataFile, Entered, LaneState, ShardRange};
+use crate::schema::Schema;
+use crate::types::{
+    ClaimRef, Counts, DecodedBatch, KinesisShardId, Position, ReadFrom, SequenceNumber, ShardEnd,
+    TimestampMs, Watermark, Window,
+};
+
+use super::shard_flow::ShardFlow;
+use super::{LaneFault, LaneSnapshot, ShardSnapshot, WindowSnapshot};
+
+/// Bounds of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneLimits {
+    /// How many windows readers may fill at once, at least 1.
+    pub max_open_windows: u32,
+}
+
+/// What the writer of a window has put on the target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitFiles {
+    /// Data files in the order of their parts.
+    pub files: Vec<DataFile>,
+    /// Files of rejects.
+    pub rejects: Vec<DataFile>,
+    /// The remembered schema, if this window changed it.
+    pub schema: Option<Arc<Schema>>,
+    /// The format decision in force.
+    pub format: u64,
+}
+
+/// A lane's live tip under one claim: what has been read and is not committed yet.
+///
+/// Commits must be appended to the log in the order in which they are made here. Messages of other
+/// claims are dropped. A fault ends the claim: throw the flow away and begin again from the log.
+#[derive(Debug)]
+pub struct LaneFlow {
+    claim: ClaimRef,
+    limits: LaneLimits,
+    /// Kinesis shards that were open when the claim began, or entered since.
+    shards: BTreeMap<KinesisShardId, ShardFlow>,
+    /// Ended ones that the state remembers.
+    ended: BTreeSet<KinesisShardId>,
+    /// What has arrived and is in no commit, by window.
+    windows: BTreeMap<Window, BTreeMap<KinesisShardId, Pending>>,
+    /// The last window that a commit has closed.
+    closed_through: Option<Window>,
+    /// The last window that was given out for closing, or closed: nothing enters at or below it.
+    closing_through: Option<Window>,
+    /// How far a lane without open Kinesis shards may close.
+    idle_through: Option<Window>,
+    /// Entries that no commit names yet.
+    entered: Vec<Entered>,
+    /// Ended Kinesis shards that the next commit forgets.
+    forgotten: Vec<KinesisShardId>,
+    ends_reached: Vec<ShardEnd>,
+    format: u64,
+    stopped: bool,
+}
+
+/// What a window holds of one Kinesis shard.
+#[derive(Clone, Debug)]
+struct Pending {
+    to: SequenceNumber,
+    arrival_at_to: TimestampMs,
+    counts: Counts,
+}
+
+impl LaneFlow {
+    /// Begins from what the log says.
+    pub fn new(claim: ClaimRef, state: &LaneState, limits: LaneLimits) -> Self {
+        let lowest = state.closed_through.map(Window::next);
+        let open = |position: &Position, window: Window| {
+            ShardFlow::new(
+                position.clone(),
+                lowest.map_or(window, |lowest| lowest.max(window)),
+            )
+        };
+        let (ended, live): (Vec<_>, Vec<_>) =
+            state.shards.iter().partition(|(_, shard)| shard.ended);
+        Self {
+            claim,
+            limits,
+            shards: live
+                .into_iter()
+                .map(|(id, shard)| (id.clone(), open(&shard.position, shard.current_window)))
+                .collect(),
+            ended: ended.into_iter().map(|(id, _)| id.clone()).collect(),
+            windows: BTreeMap::new(),
+            closed_through: state.closed_through,
+            closing_through: state.closed_through,
+            idle_through: None,
+            entered: Vec::new(),
+            forgotten: Vec::new(),
+            ends_reached: Vec::new(),
+            format: state.format,
+            stopped: false,
+        }
+    }
+
+    /// The claim.
+    pub fn claim(&self) -> ClaimRef {
+        self.claim
+    }
+
+    /// Where the reading of each open Kinesis shard begins, or has arrived.
+    pub fn reading(&self) -> Vec<ReadFrom> {
+        self.open()
+            .map(|(id, flow)| ReadFrom {
+                shard: id.clone(),
+                position: flow.arrived.clone(),
+                current_window: flow.current_window,
+            })
+            .collect()
+    }
+
+    /// The last window that readers may fill, so that no more than `max_open_windows` are open.
+    pub fn window_limit(&self) -> Window {
+        let base = self
+            .lowest_current()
+            .into_iter()
+            .chain(self.first_pending())
+            .min();
+        let base = base
+            .or(self.closing_through.map(Window::next))
+            .unwrap_or(Window(i64::MIN));
+        Window(
+            base.0
+                .saturating_add(i64::from(self.limits.max_open_windows.max(1)) - 1),
+        )
+    }
+
+    /// The Kinesis shard that the lane's watermark waits for: its fetch must never wait for credit.
+    pub fn watermark_shard(&self) -> Option<KinesisShardId> {
+        self.open()
+            .min_by_key(|(_, flow)| flow.current_window)
+            .map(|(id, _)| id.clone())
+    }
+
+    /// Takes a decoded batch in; gives out what is in Kinesis order now and goes to the window
+    /// writers.
+    pub fn batch(&mut self, batch: DecodedBatch) -> Result<Vec<DecodedBatch>, LaneFault> {
+        if batch.head.claim != self.claim || self.stopped {
+            return Ok(Vec::new());
+        }
+        let shard = batch.head.shard.clone();
+        let flow = Self::open_flow(&mut self.shards, &shard)?;
+        let out = flow.batch(batch)?;
+        for batch in &out {
+            let in_window = self.windows.entry(batch.head.window).or_default();
+            let pending = in_window.entry(shard.clone()).or_insert_with(|| Pending {
+                to: batch.head.to.clone(),
+                arrival_at_to: batch.head.arrival_at_to,
+                counts: Counts::default(),
+            });
+            pending.to = batch.head.to.clone();
+            pending.arrival_at_to = batch.head.arrival_at_to;
+            pending.counts += batch.counts;
+        }
+        self.settle_end(&shard);
+        Ok(out)
+    }
+
+    /// Takes a watermark in; it counts once all up to its position has arrived.
+    pub fn watermark(&mut self, watermark: Watermark) -> Result<(), LaneFault> {
+        if watermark.claim != self.claim || self.stopped {
+            return Ok(());
+        }
+        match self.shards.get_mut(&watermark.shard) {
+            Some(flow) => flow.watermark(watermark),
+            // One that overtook nothing: its Kinesis shard has ended and the end is committed.
+            None if self.ended.contains(&watermark.shard) => {}
+            None => {
+                return Err(LaneFault::NotRead {
+                    shard: watermark.shard,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an end in; it counts once all up to its position has arrived.
+    pub fn end(&mut self, end: ShardEnd) -> Result<(), LaneFault> {
+        if end.claim != self.claim || self.stopped {
+            return Ok(());
+        }
+        let shard = end.shard.clone();
+        Self::open_flow(&mut self.shards, &shard)?.end(end)?;
+        self.settle_end(&shard);
+        Ok(())
+    }
+
+    /// Ends whose payloads have all arrived, each once. Hand them to the lineage, and what it offers
+    /// to [`LaneFlow::enter`], before the next [`LaneFlow::next_closing`]: then a child goes on in
+    /// the window in which its parent ended.
+    pub fn ends_reached(&mut self) -> Vec<ShardEnd> {
+        std::mem::take(&mut self.ends_reached)
+    }
+
+    /// Lets a Kinesis shard in. It begins above every window that is closed or being closed.
+    pub fn enter(&mut self, entered: Entered) -> Result<ReadFrom, LaneFault> {
+        if self.shards.contains_key(&entered.shard) || self.ended.contains(&entered.shard) {
+            return Err(LaneFault::EnteredTwice {
+                shard: entered.shard,
+            });
+        }
+        let window = self
+            .closing_through
+            .map_or(entered.current_window, |closing| {
+                entered.current_window.max(closing.next())
+            });
+        let read = ReadFrom {
+            shard: entered.shard.clone(),
+            position: entered.position.clone(),
+            current_window: window,
+        };
+        self.shards.insert(
+            entered.shard.clone(),
+            ShardFlow::new(entered.position.clone(), window),
+        );
+        self.entered.push(Entered {
+            current_window: window,
+            ..entered
+        });
+        Ok(read)
+    }
+
+    /// Lets the next commit forget an ended Kinesis shard.
+    pub fn forget(&mut self, shard: KinesisShardId) {
+        if self.ended.remove(&shard) {
+            self.forgotten.push(shard);
+        }
+    }
+
+    /// The next window that has payloads and that every open Kinesis shard is past; each once, in
+    /// order. Everything of it has been delivered.
+    pub fn next_closing(&mut self) -> Option<Window> {
+        let after = self.closing_through.map_or(Window(i64::MIN), Window::next);
+        let (window, _) = self.windows.range(after..).next()?;
+        let window = *window;
+        let passed = self.lowest_current().is_none_or(|current| window < current);
+        passed.then(|| {
+            self.closing_through = Some(window);
+            window
+        })
+    }
+
+    /// Makes the commit that closes `through`, which must be the oldest window given out by
+    /// [`LaneFlow::next_closing`] that has no commit yet.
+    pub fn commit(&mut self, through: Window, files: CommitFiles) -> Result<Commit, LaneFault> {
+        let due = self.first_pending();
+        let closing = self
+            .closing_through
+            .is_some_and(|closing| through <= closing);
+        if due != Some(through) || !closing {
+            return Err(LaneFault::CommitOutOfOrder {
+                asked: through,
+                due,
+            });
+        }
+        self.closed_through = Some(through);
+        self.commit_window(through, files)
+    }
+
+    /// A commit without files, if there is anything to say: windows without payloads that every open
+    /// Kinesis shard is past, entries, ends, what is caught up.
+    pub fn progress(&mut self) -> Option<Commit> {
+        let closed_before = self.closed_through;
+        self.close_passed();
+        let commit = self.fill(Commit {
+            format: self.format,
+            ..Commit::default()
+        });
+        let says_something = self.closed_through != closed_before
+            || !commit.entered.is_empty()
+            || !commit.ended.is_empty()
+            || !commit.forgotten.is_empty()
+            || !commit.caught_up.is_empty();
+        says_something.then_some(commit)
+    }
+
+    /// Ends the intake: batches, watermarks and ends from now on are dropped and read again after
+    /// the next start. Gives the lane's lowest open window if it has payloads: a stop may commit
+    /// them as they are. Windows from [`LaneFlow::next_closing`] must be committed before it.
+    pub fn stop(&mut self) -> Option<Window> {
+        self.stopped = true;
+        let lowest = self.lowest_current()?;
+        self.windows.contains_key(&lowest).then_some(lowest)
+    }
+
+    /// Makes the commit of a part of `window`, as [`LaneFlow::stop`] gave it. It closes all before
+    /// it, and not the window itself.
+    pub fn partial_commit(
+        &mut self,
+        window: Window,
+        files: CommitFiles,
+    ) -> Result<Commit, LaneFault> {
+        let due = self.first_pending();
+        if !self.stopped || due != Some(window) || self.lowest_current() != Some(window) {
+            return Err(LaneFault::CommitOutOfOrder { asked: window, due });
+        }
+        self.close_passed();
+        self.commit_window(window, files)
+    }
+
+    /// A commit is on the target.
+    pub fn committed(&mut self, commit: &Commit) {
+        for shard in &commit.ended {
+            self.shards.remove(shard);
+            self.ended.insert(shard.clone());
+        }
+    }
+
+    /// Lets a lane without open Kinesis shards close up to `window`: every lane that has some has
+    /// closed it. Takes effect with the next [`LaneFlow::progress`].
+    pub fn close_idle_through(&mut self, window: Window) {
+        self.idle_through = self.idle_through.max(Some(window));
+    }
+
+    /// Whether the lane has Kinesis shards that are not read to their end.
+    pub fn has_open_shards(&self) -> bool {
+        self.open().next().is_some()
+    }
+
+    /// The last window that a commit of this flow, or the state it began from, has closed.
+    pub fn closed_through(&self) -> Option<Window> {
+        self.closed_through
+    }
+
+    /// The lane at this moment.
+    pub fn snapshot(&self) -> LaneSnapshot {
+        LaneSnapshot {
+            claim: self.claim,
+            closed_through: self.closed_through,
+            window_limit: self.window_limit(),
+            watermark_shard: self.watermark_shard(),
+            windows: self.window_snapshots(),
+            shards: self.shard_snapshots(),
+        }
+    }
+
+    fn open(&self) -> impl Iterator<Item = (&KinesisShardId, &ShardFlow)> {
+        self.shards.iter().filter(|(_, flow)| flow.is_open())
+    }
+
+    fn open_flow<'a>(
+        shards: &'a mut BTreeMap<KinesisShardId, ShardFlow>,
+        shard: &KinesisShardId,
+    ) -> Result<&'a mut ShardFlow, LaneFault> {
+        shards
+            .get_mut(shard)
+            .filter(|flow| flow.is_open())
+            .ok_or_else(|| LaneFault::NotRead {
+                shard: shard.clone(),
+            })
+    }
+
+    fn settle_end(&mut self, shard: &KinesisShardId) {
+        let end = self.shards.get_mut(shard).and_then(ShardFlow::take_end);
+        self.ends_reached.extend(end);
+    }
+
+    /// The lowest current window of an open Kinesis shard: every window below it is complete.
+    fn lowest_current(&self) -> Option<Window> {
+        self.open().map(|(_, flow)| flow.current_window).min()
+    }
+
+    fn first_pending(&self) -> Option<Window> {
+        self.windows.first_key_value().map(|(window, _)| *window)
+    }
+
+    /// Closes the windows without payloads that everybody is past, up to the first that has some.
+    fn close_passed(&mut self) {
+        let passed = match self.lowest_current() {
+            Some(lowest) => Some(lowest.previous()),
+            None => self.idle_through,
+        };
+        let before_pending = self.first_pending().map(Window::previous);
+        let Some(passed) =
+            passed.map(|passed| before_pending.map_or(passed, |limit| limit.min(passed)))
+        else {
+            return;
+        };
+        self.closed_through = self.closed_through.max(Some(passed));
+        self.closing_through = self.closing_through.max(self.closed_through);
+    }
+
+    /// The commit of what has arrived in `window`, after `closed_through` is set.
+    fn commit_window(&mut self, window: Window, files: CommitFiles) -> Result<Commit, LaneFault> {
+        let pending = self.windows.remove(&window).unwrap_or_default();
+        check_files(window, &pending, &files)?;
+        let mut ranges = BTreeMap::new();
+        for (shard, part) in pending {
+            let Some(flow) = self.shards.get_mut(&shard) else {
+                return Err(LaneFault::NotRead { shard });
+            };
+            let to = Position::At(part.to);
+            let range = ShardRange {
+                from: std::mem::replace(&mut flow.planned, to.clone()),
+                to,
+                arrival_at_to: part.arrival_at_to,
+                counts: part.counts,
+                current_window: above(self.closed_through, window),
+            };
+            ranges.insert(shard, range);
+        }
+        self.format = files.format;
+        let commit = Commit {
+            files: files.files,
+            rejects: files.rejects,
+            ranges,
+            format: files.format,
+            schema: files.schema,
+            ..Commit::default()
+        };
+        Ok(self.fill(commit))
+    }
+
+    /// Adds to a commit what became true besides its ranges.
+    fn fill(&mut self, mut commit: Commit) -> Commit {
+        commit.closed_through = self.closed_through;
+        commit.entered = std::mem::take(&mut self.entered);
+        for entered in &mut commit.entered {
+            entered.current_window = above(self.closed_through, entered.current_window);
+        }
+        for (shard, flow) in &mut self.shards {
+            // Only of what is committed up to there: what lies between may not be read yet.
+            if let Some((position, _)) = &flow.caught_up
+                && *position <= flow.planned
+                && flow.is_open()
+                && let Some((_, at_ms)) = flow.caught_up.take()
+            {
+                commit.caught_up.push(CaughtUp {
+                    shard: shard.clone(),
+                    at_ms,
+                });
+            }
+            if flow.ended.as_ref() == Some(&flow.planned) && !flow.end_planned {
+                flow.end_planned = true;
+                commit.ended.push(shard.clone());
+            }
+        }
+        commit.forgotten = std::mem::take(&mut self.forgotten);
+        commit
+    }
+
+    fn window_snapshots(&self) -> Vec<WindowSnapshot> {
+        self.windows
+            .iter()
+            .map(|(window, shards)| WindowSnapshot {
+                window: *window,
+                counts: sum(shards),
+                closing: self
+                    .closing_through
+                    .is_some_and(|closing| *window <= closing),
+            })
+            .collect()
+    }
+
+    fn shard_snapshots(&self) -> Vec<ShardSnapshot> {
+        self.shards
+            .iter()
+            .map(|(id, flow)| ShardSnapshot {
+                shard: id.clone(),
+                arrived: flow.arrived.clone(),
+                committed: flow.planned.clone(),
+                current_window: flow.current_window,
+                waiting: flow.waiting(),
+                caught_up_at: flow.caught_up.as_ref().map(|(_, time)| *time),
+                ended: !flow.is_open(),
+            })
+            .collect()
+    }
+}
+
+/// A window, lifted above what is closed.
+fn above(closed_through: Option<Window>, window: Window) -> Window {
+    closed_through.map_or(window, |closed| window.max(closed.next()))
+}
+
+fn sum(shards: &BTreeMap<KinesisShardId, Pending>) -> Counts {
+    let mut counts = Counts::default();
+    for pending in shards.values() {
+        counts += pending.counts;
+    }
+    counts
+}
+
+/// The files must hold exactly what the batches held, or a message got lost on its way.
+fn check_files(
+    window: Window,
+    pending: &BTreeMap<KinesisShardId, Pending>,
+    files: &CommitFiles,
+) -> Result<(), LaneFault> {
+    let counts = sum(pending);
+    let rows = |files: &[DataFile]| -> u64 {
+        files
+            .iter()
+            .filter(|file| file.window == window)
+            .map(|file| file.rows)
+            .sum()
+    };
+    let (file_rows, file_rejects) = (rows(&files.files), rows(&files.rejects));
+    if (file_rows, file_rejects) == (counts.rows, counts.rejects) {
+        return Ok(());
+    }
+    Err(LaneFault::FilesDiffer {
+        window,
+        file_rows,
+        file_rejects,
+        rows: counts.rows,
+        rejects: counts.rejects,
+    })
+}
