@@ -1,1 +1,15 @@
-//! The world outside: AWS, local disk.
+//! The ports of the engine over the outside world: AWS, a local folder, the real clock.
+//!
+//! An adapter makes one call and says what the answer means. It never retries: the engine knows
+//! what may be asked again.
+
+pub mod connection;
+mod dispatch;
+pub mod host;
+pub mod kinesis;
+pub mod local;
+
+pub use connection::{Connection, ConnectionError};
+pub use host::SystemHost;
+pub use kinesis::{KinesisStream, StreamId};
+pub use local::LocalStore;
