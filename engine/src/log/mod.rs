@@ -1,9 +1,32 @@
 //! The log on the target: how state is claimed, committed, recovered and followed
 //! (`docs/FORMAT.md`).
+//!
+//! A process starts with [`open_source`], [`take_generation`] and [`claim_lanes`], and then puts
+//! commits through each lane's [`LaneLog`]. Everything true about a source is in its log; nothing
+//! here keeps state anywhere else.
 
+mod check;
+mod checkpoint;
+mod cleanup;
+mod error;
+mod guard;
+mod lane;
+mod lanes;
+mod load;
+pub mod names;
+mod objects;
 mod record;
+mod start;
+mod state;
 
+pub use cleanup::{Cleanup, LaneOver, Swept};
+pub use error::{EntryAt, EntryFault, LogError, OtherProcess};
+pub use guard::Guard;
+pub use lane::LaneLog;
 pub use record::{
-    CaughtUp, Checkpoint, Commit, DataFile, EndedClaim, Entered, Entry, EntryBody, EntryHead,
-    FORMAT_VERSION, GenerationRecord, LaneState, LanesRecord, ShardRange, ShardState, SourceRecord,
+    CaughtUp, Checkpoint, Cleaned, Commit, DataFile, EndedClaim, Entered, Entry, EntryBody,
+    EntryHead, FORMAT_VERSION, Folded, GenerationRecord, LaneState, LanesRecord, ShardRange,
+    ShardState, SourceRecord,
 };
+pub use start::{Identity, SourceOptions, claim_lanes, open_source, read_source, take_generation};
+pub use state::LaneFold;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::Schema;
 use crate::types::{
-    ClaimNumber, Counts, Epoch, Generation, KinesisShardId, Position, ProcessId, TimestampMs,
-    Window, WindowLength,
+    ClaimNumber, Counts, Epoch, Generation, KinesisShardId, LaneId, Position, ProcessId,
+    TimestampMs, Window, WindowLength,
 };
 
 /// The version of every object that this code writes. Newer is refused, older is read.
@@ -68,8 +68,17 @@ pub struct LanesRecord {
     pub time_ms: TimestampMs,
     /// The lanes; the place is the [`LaneId`](crate::types::LaneId).
     pub lanes: Vec<LaneState>,
-    /// Claims of this epoch's predecessors need no clean-up any more up to this epoch.
+    /// Claims of all epochs up to this one need no clean-up any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleaned_through_epoch: Option<Epoch>,
+}
+
+impl LanesRecord {
+    /// The ids of its lanes.
+    pub fn lane_ids(&self) -> impl Iterator<Item = LaneId> + use<> {
+        let lanes = u32::try_from(self.lanes.len()).unwrap_or(u32::MAX);
+        (0..lanes).map(LaneId)
+    }
 }
 
 /// Everything that a lane's log says, folded.
@@ -85,8 +94,35 @@ pub struct LaneState {
     pub format: u64,
     /// The schema of the files so far, remembered.
     pub schema: Arc<Schema>,
-    /// The highest claim up to which all ended claims need no clean-up any more.
-    pub cleaned_through_claim: Option<ClaimNumber>,
+    /// What clean-up is through with for good.
+    pub cleaned: Cleaned,
+}
+
+/// Up to where all claims ended long ago and were cleaned after that, so that clean-up need not
+/// list what they left any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleaned {
+    /// All claims of the lane up to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<ClaimNumber>,
+    /// All claims of all epochs up to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<Epoch>,
+}
+
+impl Cleaned {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.claim.is_none() && self.epoch.is_none()
+    }
+
+    /// The further of both, member by member.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            claim: self.claim.max(other.claim),
+            epoch: self.epoch.max(other.epoch),
+        }
+    }
 }
 
 /// How far one Kinesis shard is committed.
@@ -113,11 +149,22 @@ pub struct ShardState {
 pub struct Checkpoint {
     /// [`FORMAT_VERSION`] of the writer.
     pub format_version: u32,
-    /// The entry after which this is the state.
+    /// The fold of all entries up to its number.
+    #[serde(flatten)]
+    pub folded: Folded,
+}
+
+/// What all entries of a lane's log up to a number come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folded {
+    /// The number of the last entry; 0 before the first.
     pub entry: u64,
-    /// The last claim at or before `entry`, with who made it.
+    /// The head of the last claim at or before `entry`.
     pub claim: Option<EntryHead>,
-    /// Claims that ended and may have left files behind, oldest first: see clean-up.
+    /// Files that the last claim has committed in windows that are not closed yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_files: Vec<String>,
+    /// Claims that ended and that clean-up is not through with, oldest first.
     pub ended_claims: Vec<EndedClaim>,
     /// The state.
     pub state: LaneState,
@@ -134,6 +181,9 @@ pub struct EndedClaim {
     pub closed_through: Option<Window>,
     /// Time of that entry.
     pub ended_ms: TimestampMs,
+    /// Files in windows after `closed_through` that the claim did commit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub committed: Vec<String>,
 }
 
 /// Who put an entry, and under which claim.
@@ -170,6 +220,9 @@ pub enum EntryBody {
     Claim {
         /// The lane's `closed_through` as found.
         closed_through: Option<Window>,
+        /// How far clean-up is, where the claiming process knows more than the log.
+        #[serde(default, skip_serializing_if = "Cleaned::is_empty")]
+        cleaned: Cleaned,
     },
     /// A part of the stream is on the target.
     Commit(Box<Commit>),
@@ -211,6 +264,9 @@ pub struct Commit {
     pub schema: Option<Arc<Schema>>,
     /// The last window that this lane has closed, with this commit.
     pub closed_through: Option<Window>,
+    /// How far clean-up is, where that is news. Whoever appends the commit fills it in.
+    #[serde(default, skip_serializing_if = "Cleaned::is_empty")]
+    pub cleaned: Cleaned,
 }
 
 /// One Parquet file that a commit names.

@@ -4,6 +4,7 @@
 
 mod batch;
 mod control;
+mod file;
 mod identity;
 mod payload;
 mod position;
@@ -11,6 +12,7 @@ mod window;
 
 pub use batch::{Counts, DecodedBatch, Reject, RejectCode, Rows};
 pub use control::{ReadFrom, ShardEnd, Watermark};
+pub use file::FileKind;
 pub use identity::{ClaimNumber, ClaimRef, Epoch, Generation, KinesisShardId, LaneId, ProcessId};
 pub use payload::{BatchHead, Payload, PayloadBatch};
 pub use position::{Position, SequenceNumber, SequenceNumberError};

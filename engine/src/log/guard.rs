@@ -1,0 +1,89 @@
+//! The rule of 60 s: who has not put an entry for so long looks whether the lane is still its own
+//! before it puts a data object, so that no object appears long after its claim was over.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::lane::{Ground, lost_to};
+use super::{Entry, EntryAt, EntryBody, LogError, names};
+use crate::types::{ClaimRef, TimestampMs};
+
+/// How old the last successful put of an entry may be, in milliseconds.
+const LOOK_AFTER_MS: i64 = 60_000;
+
+/// Guards the data objects of one claim. Clones share what they know.
+#[derive(Clone)]
+pub struct Guard {
+    ground: Arc<Ground>,
+    claim: ClaimRef,
+    last: Arc<Mutex<LastPut>>,
+}
+
+#[derive(Clone, Copy)]
+struct LastPut {
+    entry: u64,
+    at: TimestampMs,
+}
+
+impl Guard {
+    pub(super) fn new(ground: &Ground, claim: ClaimRef, at: TimestampMs) -> Self {
+        let ground = Ground {
+            objects: ground.objects.running(),
+            ..ground.clone()
+        };
+        Self {
+            ground: Arc::new(ground),
+            claim,
+            last: Arc::new(Mutex::new(LastPut {
+                entry: claim.claim.0,
+                at,
+            })),
+        }
+    }
+
+    /// The claim that is guarded.
+    pub fn claim(&self) -> ClaimRef {
+        self.claim
+    }
+
+    pub(super) fn put_succeeded(&self, entry: u64, at: TimestampMs) {
+        *self.lock() = LastPut { entry, at };
+    }
+
+    /// To be asked right before a data object of this claim is put or completed. Answers at once
+    /// while the last successful put of an entry is younger than 60 s, and else reads the head of
+    /// the log.
+    ///
+    /// # Errors
+    /// `log.fenced` or `log.superseded` if the claim is over: the object must not be put.
+    pub async fn check(&self) -> Result<(), LogError> {
+        let LastPut { mut entry, at } = *self.lock();
+        // A clock that was set back counts as old.
+        if (0..LOOK_AFTER_MS).contains(&(self.ground.objects.now() - at)) {
+            return Ok(());
+        }
+        loop {
+            entry += 1;
+            let at = EntryAt {
+                epoch: self.claim.epoch,
+                lane: self.claim.lane,
+                entry,
+            };
+            let name = names::entry(at.epoch, at.lane, at.entry);
+            let Some(there) = self.ground.objects.get::<Entry>(&name).await? else {
+                return Ok(());
+            };
+            // An append of this claim that is under way may stand there already.
+            let ours = there.head.process == self.ground.identity.process
+                && there.head.claim == self.claim.claim
+                && !matches!(there.body, EntryBody::Seal { .. });
+            if !ours {
+                return Err(lost_to(&self.ground, self.claim, at, &there).await?);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, LastPut> {
+        // Two plain numbers are whole whatever panicked.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

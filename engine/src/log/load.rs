@@ -1,0 +1,93 @@
+//! Reading a lane's log: the newest checkpoint, then the entries after it.
+
+use super::objects::Objects;
+use super::{Checkpoint, Entry, LaneFold, LanesRecord, LogError, names};
+use crate::types::{Epoch, LaneId, WindowLength};
+
+/// The numbers of a lane's checkpoints, lowest first. There are two, and a few more for a moment,
+/// so this does not grow with the log.
+pub(super) async fn checkpoints(
+    objects: &Objects,
+    epoch: Epoch,
+    lane: LaneId,
+) -> Result<Vec<u64>, LogError> {
+    let folder = names::checkpoint_folder(epoch, lane);
+    let mut numbers = Vec::new();
+    let mut after = None;
+    loop {
+        let page = objects.list(&folder, after.as_deref()).await?;
+        numbers.extend(page.objects.iter().filter_map(|o| names::number(&o.name)));
+        match page.objects.last() {
+            Some(last) if page.more => after = Some(last.name.clone()),
+            _ => return Ok(numbers),
+        }
+    }
+}
+
+/// The fold at the newest checkpoint, or before the first entry.
+pub(super) async fn newest_checkpoint(
+    objects: &Objects,
+    record: &LanesRecord,
+    lane: LaneId,
+) -> Result<LaneFold, LogError> {
+    let epoch = record.epoch;
+    let mut missed = None;
+    loop {
+        let Some(newest) = checkpoints(objects, epoch, lane).await?.pop() else {
+            return LaneFold::begin(record, lane).ok_or_else(|| LogError::Missing {
+                name: names::lanes(epoch),
+            });
+        };
+        let name = names::checkpoint(epoch, lane, newest);
+        // Newer ones may have come between the listing and this, and this one may be gone.
+        match objects.get::<Checkpoint>(&name).await? {
+            Some(checkpoint) => return Ok(LaneFold::from_checkpoint(epoch, lane, checkpoint)),
+            None if missed == Some(newest) => return Err(LogError::Missing { name }),
+            None => missed = Some(newest),
+        }
+    }
+}
+
+/// The entry after `fold`, folded in; `None` at the head.
+pub(super) async fn read_next(
+    objects: &Objects,
+    fold: &mut LaneFold,
+    window_length: WindowLength,
+) -> Result<Option<Entry>, LogError> {
+    let next = fold.next();
+    let name = names::entry(next.epoch, next.lane, next.entry);
+    let Some(entry) = objects.get::<Entry>(&name).await? else {
+        return Ok(None);
+    };
+    fold.read(&entry, window_length)?;
+    Ok(Some(entry))
+}
+
+/// Reads on to the head of the log, or up to a seal.
+///
+/// Retention deletes entries that a checkpoint covers, and a process that did not know put a claim
+/// into the hole: what does not follow counts as damage only if there is no newer checkpoint.
+pub(super) async fn to_head(
+    objects: &Objects,
+    record: &LanesRecord,
+    mut fold: LaneFold,
+    window_length: WindowLength,
+) -> Result<LaneFold, LogError> {
+    loop {
+        if fold.folded.sealed {
+            return Ok(fold);
+        }
+        match read_next(objects, &mut fold, window_length).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(fold),
+            Err(broken @ LogError::Broken { .. }) => {
+                let newest = newest_checkpoint(objects, record, fold.lane).await?;
+                if newest.folded.entry <= fold.folded.entry {
+                    return Err(broken);
+                }
+                fold = newest;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
