@@ -18,3 +18,9 @@ pub mod events;
 pub mod kinesis;
 pub mod kpl;
 pub mod ledger;
+
+pub mod lake;
+
+pub mod faults;
+pub mod node;
+pub mod source;

@@ -1,0 +1,10 @@
+//! A process that runs the engine with short windows, fails on purpose, and kills itself where it
+//! is told to: what `src/bin/node.rs` does, and how tests start it.
+
+mod killer;
+mod options;
+mod start;
+
+pub use killer::{Killer, Phase};
+pub use options::{KillAt, NodeOptions};
+pub use start::Node;
