@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
 use parquet::file::metadata::KeyValue;
 
 use super::error::{EncodeError, FileRef};
@@ -80,34 +79,40 @@ impl WindowEncoder {
     pub fn add(&mut self, batch: DecodedBatch) {
         let DecodedBatch {
             head,
-            rows,
+            mut rows,
             rejects,
             mut credit,
             ..
         } = batch;
+        rows.retain(|rows| rows.len > 0);
         self.claim = Some(head.claim);
         self.buffered += credit.bytes();
         if !rejects.is_empty() {
-            let bytes = rejects.iter().map(reject_bytes).sum();
-            let credit = match rows {
-                Some(_) => credit.split(bytes),
-                None => credit.split(credit.bytes()),
+            let bytes = match rows.is_empty() {
+                true => credit.bytes(),
+                false => rejects.iter().map(reject_bytes).sum(),
             };
             self.rejects.push(BufferedRejects {
                 shard: head.shard.clone(),
                 rejects,
-                credit,
+                credit: credit.split(bytes),
             });
         }
-        if let Some(rows) = rows.filter(|rows| rows.len > 0) {
+        let mut left = rows.len();
+        for rows in rows {
+            // The last table takes what its memory size does not explain.
+            left -= 1;
+            let bytes = match left {
+                0 => credit.bytes(),
+                _ => rows.memory_size(),
+            };
             self.rows.push_back(BufferedRows {
-                shard: head.shard,
+                shard: head.shard.clone(),
                 rows,
-                credit,
+                credit: credit.split(bytes),
             });
-        } else {
-            self.buffered -= credit.bytes();
         }
+        self.buffered -= credit.bytes();
     }
 
     /// Bytes of credit that the batches hold which are not encoded yet.
@@ -180,13 +185,7 @@ impl WindowEncoder {
                 Some(file) => file,
                 None => self.open_data(&queue, budget)?,
             };
-            let part = file.part();
-            let fresh = file.is_empty();
             let group = next_group(&mut file, &mut queue, group_bytes);
-            if group.is_empty() && fresh {
-                let source = ArrowError::SchemaError("a new file does not hold its rows".into());
-                return Err(self.data_file(part).layout(source));
-            }
             let written = !group.is_empty();
             self.write_group(&mut file, group)?;
             self.remembered = Arc::clone(file.inferred());
@@ -317,7 +316,8 @@ impl WindowEncoder {
     }
 }
 
-/// The next rows of `queue`, in order, that `file` admits, up to a row group's worth.
+/// The next rows of `queue`, in order, that `file` admits, up to a row group's worth. A new file
+/// takes at least the first, for which it was opened.
 fn next_group(
     file: &mut RowFile,
     queue: &mut VecDeque<BufferedRows>,
@@ -327,7 +327,8 @@ fn next_group(
     let mut bytes = 0;
     while bytes < group_bytes {
         let Some(next) = queue.pop_front() else { break };
-        if !file.admits(&next.rows.schema) {
+        let first = file.is_empty() && group.is_empty();
+        if !file.admits(&next.rows.schema) && !first {
             queue.push_front(next);
             break;
         }

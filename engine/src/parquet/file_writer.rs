@@ -112,8 +112,9 @@ impl FileWriter {
         &self.schema
     }
 
+    /// Whether no row group has been written.
     pub(super) fn is_empty(&self) -> bool {
-        self.rows == 0
+        self.writer.flushed_row_groups().is_empty()
     }
 
     /// Encoded bytes that no chunk has taken yet.

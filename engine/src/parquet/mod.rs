@@ -18,4 +18,4 @@ mod tests;
 pub use encoder::WindowEncoder;
 pub use error::EncodeError;
 pub use file_writer::{FileChunk, FileKind, FinishedFile};
-pub use options::{Compression, CompressionError, ParquetOptions, ZstdLevel};
+pub use options::{Compression, ParquetOptions};

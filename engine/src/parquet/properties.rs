@@ -1,6 +1,6 @@
 //! Our options in the words of the Parquet library.
 
-use parquet::basic::{BrotliLevel, Compression as Codec, GzipLevel, ZstdLevel as CodecLevel};
+use parquet::basic::{BrotliLevel, Compression as Codec, GzipLevel, ZstdLevel};
 use parquet::errors::Result;
 use parquet::file::properties::{
     EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
@@ -48,11 +48,16 @@ fn column_path(dotted: &str) -> ColumnPath {
 
 fn codec(compression: Compression) -> Result<Codec> {
     Ok(match compression {
-        Compression::Zstd(level) => Codec::ZSTD(CodecLevel::try_new(i32::from(level.get()))?),
+        Compression::Zstd(level) => {
+            // What is no i32 is no level either: let the library say so.
+            Codec::ZSTD(ZstdLevel::try_new(
+                i32::try_from(level).unwrap_or(i32::MAX),
+            )?)
+        }
         Compression::Snappy => Codec::SNAPPY,
         Compression::Lz4Raw => Codec::LZ4_RAW,
-        Compression::Gzip => Codec::GZIP(GzipLevel::default()),
-        Compression::Brotli => Codec::BROTLI(BrotliLevel::default()),
+        Compression::Gzip(level) => Codec::GZIP(GzipLevel::try_new(level)?),
+        Compression::Brotli(level) => Codec::BROTLI(BrotliLevel::try_new(level)?),
         Compression::None => Codec::UNCOMPRESSED,
     })
 }

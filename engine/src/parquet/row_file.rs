@@ -42,11 +42,10 @@ impl RowFile {
         options: &ParquetOptions,
         budget: &Budget,
     ) -> Result<Self> {
-        let inferred = admit(known, incoming, options.max_columns);
+        let inferred = admit_all(known, incoming, options.max_columns);
         let stored = inferred.in_file();
         // A file whose columns are used up has the column at once: the next new field needs it.
-        let overflow = inferred.leaf_count() >= options.max_columns
-            || known.merge(incoming).leaf_count() > options.max_columns;
+        let overflow = inferred.leaf_count() >= options.max_columns || !inferred.holds(incoming);
         let mut fields: Vec<Field> = stored
             .arrow_fields()
             .into_iter()
@@ -99,8 +98,7 @@ impl RowFile {
         }
         if !self.inferred.holds(incoming) {
             let wider = admit(&self.inferred, incoming, self.max_columns);
-            let spills =
-                !self.overflow && self.inferred.merge(incoming).leaf_count() > self.max_columns;
+            let spills = !self.overflow && !wider.holds(incoming);
             if spills || wider.in_file() != *self.stored {
                 return false;
             }
@@ -156,5 +154,19 @@ impl RowFile {
         metadata.push(KeyValue::new("shardmill.schema".to_owned(), schema));
         self.writer
             .finish(FileKind::Data, self.part, Some(self.stored), metadata)
+    }
+}
+
+/// What [`admit`] comes to when it is asked until nothing changes: a field that widens to JSON text
+/// late in the schema may make room for one that was left out before it. Only then is a part of
+/// `incoming` sure to be admitted as the whole was.
+fn admit_all(known: &Schema, incoming: &Schema, max_columns: usize) -> Schema {
+    let mut admitted = admit(known, incoming, max_columns);
+    loop {
+        let wider = admit(&admitted, incoming, max_columns);
+        if wider == admitted {
+            return admitted;
+        }
+        admitted = wider;
     }
 }

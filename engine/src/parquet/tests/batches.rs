@@ -82,7 +82,7 @@ impl Source {
             index: Arc::new(Int32Array::from(vec![0; rows.len()])),
         };
         let bytes = rows.memory_size();
-        self.batch(shard, Some(rows), Vec::new(), bytes)
+        self.batch(shard, vec![rows], Vec::new(), bytes)
     }
 
     /// A batch of rejects, one for each text.
@@ -102,13 +102,13 @@ impl Source {
             }
         });
         let rejects: Vec<_> = rejects.collect();
-        self.batch(shard, None, rejects, 1_000)
+        self.batch(shard, Vec::new(), rejects, 1_000)
     }
 
     fn batch(
         &self,
         shard: &str,
-        rows: Option<Rows>,
+        rows: Vec<Rows>,
         rejects: Vec<Reject>,
         bytes: usize,
     ) -> DecodedBatch {

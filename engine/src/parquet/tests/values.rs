@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression as Codec, Encoding};
+use parquet::basic::Encoding;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::batches::{Source, WINDOW, event, field, files, plain, read, schema};
-use crate::parquet::{FileKind, ParquetOptions, WindowEncoder};
+use crate::parquet::{Compression, EncodeError, FileKind, ParquetOptions, WindowEncoder};
 use crate::schema::{DataType, Schema};
 
 fn encoder(options: ParquetOptions) -> WindowEncoder {
@@ -17,16 +17,16 @@ fn encoder(options: ParquetOptions) -> WindowEncoder {
 }
 
 #[rstest]
-#[case("zstd", "ZSTD")]
-#[case("zstd(9)", "ZSTD")]
-#[case("snappy", "SNAPPY")]
-#[case("lz4_raw", "LZ4_RAW")]
-#[case("gzip", "GZIP")]
-#[case("brotli", "BROTLI")]
-#[case("none", "UNCOMPRESSED")]
-fn every_compression_is_used_and_read_back(#[case] name: &str, #[case] codec: &str) {
+#[case(Compression::Zstd(1), "ZSTD")]
+#[case(Compression::Zstd(22), "ZSTD")]
+#[case(Compression::Snappy, "SNAPPY")]
+#[case(Compression::Lz4Raw, "LZ4_RAW")]
+#[case(Compression::Gzip(6), "GZIP")]
+#[case(Compression::Brotli(1), "BROTLI")]
+#[case(Compression::None, "UNCOMPRESSED")]
+fn every_compression_is_used_and_read_back(#[case] compression: Compression, #[case] codec: &str) {
     let options = ParquetOptions {
-        compression: name.parse().unwrap(),
+        compression,
         ..ParquetOptions::default()
     };
     let schema = schema(vec![
@@ -46,18 +46,32 @@ fn every_compression_is_used_and_read_back(#[case] name: &str, #[case] codec: &s
     assert_eq!(found, events);
     let reader = SerializedFileReader::new(file.bytes.clone()).unwrap();
     for column in reader.metadata().row_group(0).columns() {
-        let used = column.compression();
-        let used = if let Codec::ZSTD(_) = used {
-            "ZSTD".to_owned()
-        } else {
-            format!("{used:?}")
-        };
+        let used = format!("{:?}", column.compression());
         assert!(
             used.starts_with(codec),
             "{used} for {}",
             column.column_path()
         );
     }
+}
+
+#[rstest]
+#[case(Compression::Zstd(0))]
+#[case(Compression::Zstd(u32::MAX))]
+#[case(Compression::Gzip(10))]
+#[case(Compression::Brotli(12))]
+fn a_level_that_does_not_exist_is_an_error(#[case] compression: Compression) {
+    let (schema, events) = every_type();
+    let options = ParquetOptions {
+        compression,
+        ..ParquetOptions::default()
+    };
+    let mut source = Source::new();
+    let mut encoder = encoder(options);
+    encoder.add(source.rows("shard-1", &schema, &events));
+    let error = encoder.finish(&source.budget).unwrap_err();
+    assert!(matches!(error, EncodeError::Parquet { .. }));
+    assert_eq!(error.code(), "encode.parquet");
 }
 
 fn every_type() -> (Arc<Schema>, Vec<Value>) {
