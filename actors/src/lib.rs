@@ -2,3 +2,4 @@
 
 pub mod adapters;
 pub mod config;
+pub mod probe;

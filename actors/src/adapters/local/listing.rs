@@ -4,7 +4,9 @@
 use std::collections::BinaryHeap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use shardmill_engine::ports::{ListPage, Listed, StoreError};
 
@@ -135,7 +137,10 @@ impl Walk<'_> {
             self.page.more = true;
             return Ok(());
         }
-        let modified = metadata.modified().map_err(|error| (path, error))?;
+        let modified = metadata
+            .modified()
+            .map_err(|error| (path, error))?
+            .max(named_at(&metadata));
         self.page.objects.push(Listed {
             name: name.to_owned(),
             len: metadata.len(),
@@ -143,4 +148,12 @@ impl Walk<'_> {
         });
         Ok(())
     }
+}
+
+/// When the file got its name: linking changes the time of its status, not that of its bytes, which
+/// may have been written long before by a process that was paused then.
+fn named_at(metadata: &fs::Metadata) -> SystemTime {
+    let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
+    let nanos = u32::try_from(metadata.ctime_nsec()).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos)
 }

@@ -1,0 +1,275 @@
+//! What reading needs of a stream.
+
+use shardmill_engine::ports::{IteratorFrom, ShardFilter, ShardList, Stream, StreamError};
+use shardmill_engine::types::KinesisShardId;
+
+use super::{Name, Side, Step, Steps};
+
+const LIST: Name = Name {
+    step: "list_shards",
+    permission: "kinesis:ListShards",
+};
+const LIST_AT: Name = Name {
+    step: "list_shards_at",
+    permission: "kinesis:ListShards",
+};
+const ENOUGH: Name = Name {
+    step: "enough_kinesis_shards",
+    permission: "",
+};
+const ITERATOR: Name = Name {
+    step: "get_shard_iterator",
+    permission: "kinesis:GetShardIterator",
+};
+const RECORDS: Name = Name {
+    step: "get_records",
+    permission: "kinesis:GetRecords",
+};
+
+/// Tries every call that reading makes. Nothing on the stream changes. `shards` is the option of
+/// that name.
+pub async fn probe_stream(stream: &dyn Stream, shards: u32) -> Vec<Step> {
+    let mut steps = Steps::new(Side::Stream);
+    match stream.list_shards(ShardFilter::All).await {
+        Err(error) => {
+            steps.failed(LIST, error.to_string(), advice(&error, LIST));
+            steps.not_tried(&[LIST_AT, ENOUGH, ITERATOR, RECORDS]);
+        }
+        Ok(list) => {
+            let open = list.shards.iter().filter(|shard| !shard.closed).count();
+            let closed = list.shards.len() - open;
+            steps.ok(LIST, format!("{open} open Kinesis shards, {closed} closed"));
+            list_at(&mut steps, stream, &list).await;
+            enough(&mut steps, open, shards);
+            read(&mut steps, stream, &list).await;
+        }
+    }
+    steps.done
+}
+
+async fn list_at(steps: &mut Steps, stream: &dyn Stream, list: &ShardList) {
+    match stream
+        .list_shards(ShardFilter::AtTimestamp(list.server_time))
+        .await
+    {
+        Ok(at) => steps.ok(
+            LIST_AT,
+            format!("{} Kinesis shards at the server's time", at.shards.len()),
+        ),
+        Err(error) => steps.failed(LIST_AT, error.to_string(), advice(&error, LIST_AT)),
+    }
+}
+
+fn enough(steps: &mut Steps, open: usize, shards: u32) {
+    if usize::try_from(shards).is_ok_and(|shards| shards <= open) {
+        return steps.ok(
+            ENOUGH,
+            format!("`kinesis.shards` is {shards}, {open} are open"),
+        );
+    }
+    let detail = format!("`kinesis.shards` is {shards}, but only {open} Kinesis shards are open");
+    steps.failed(
+        ENOUGH,
+        detail,
+        format!("set `kinesis.shards` to at most {open}"),
+    );
+}
+
+async fn read(steps: &mut Steps, stream: &dyn Stream, list: &ShardList) {
+    let readable = list
+        .shards
+        .iter()
+        .find(|shard| !shard.closed)
+        .or(list.shards.first());
+    let Some(shard) = readable else {
+        steps.failed(
+            ITERATOR,
+            "the stream has no Kinesis shard",
+            "wait until it is active",
+        );
+        return steps.not_tried(&[RECORDS]);
+    };
+    match iterator(stream, &shard.id).await {
+        Err(error) => {
+            steps.failed(ITERATOR, error.to_string(), advice(&error, ITERATOR));
+            steps.not_tried(&[RECORDS]);
+        }
+        Ok(iterator) => {
+            steps.ok(ITERATOR, format!("of Kinesis shard {}", shard.id));
+            match stream.get_records(&iterator, 1).await {
+                Ok(_) => steps.ok(RECORDS, format!("of Kinesis shard {}", shard.id)),
+                // Somebody else reads it at its limit, which is a right to read it.
+                Err(StreamError::Throttled(_)) => steps.ok(RECORDS, "throttled, but allowed"),
+                Err(error) => steps.failed(RECORDS, error.to_string(), advice(&error, RECORDS)),
+            }
+        }
+    }
+}
+
+async fn iterator(stream: &dyn Stream, shard: &KinesisShardId) -> Result<String, StreamError> {
+    stream
+        .shard_iterator(shard, IteratorFrom::TrimHorizon)
+        .await
+}
+
+fn advice(error: &StreamError, name: Name) -> String {
+    match error {
+        StreamError::Refused(_) => format!(
+            "allow {} on the stream, and kms:Decrypt on its key if it is encrypted",
+            name.permission
+        ),
+        StreamError::NotFound(_) => {
+            "see whether `kinesis.stream`, the region and the account are right".to_owned()
+        }
+        StreamError::Throttled(_) => "other readers use its limit up: try again".to_owned(),
+        StreamError::Unavailable(_) => {
+            "see whether the endpoint can be reached from here and credentials are set".to_owned()
+        }
+        StreamError::IteratorExpired(_) | StreamError::PositionRefused(_) => "try again".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+    use shardmill_engine::ports::{Records, ShardInfo};
+
+    use super::super::Outcome;
+    use super::*;
+
+    /// A stream of so many open Kinesis shards that answers one call with an error.
+    struct Fake {
+        open: usize,
+        broken: &'static str,
+        error: StreamError,
+    }
+
+    impl Fake {
+        fn answer<T>(&self, call: &str, answer: T) -> BoxFuture<'_, Result<T, StreamError>>
+        where
+            T: Send + 'static,
+        {
+            let answer = if call == self.broken {
+                Err(self.error.clone())
+            } else {
+                Ok(answer)
+            };
+            async move { answer }.boxed()
+        }
+    }
+
+    impl Stream for Fake {
+        fn list_shards(&self, _: ShardFilter) -> BoxFuture<'_, Result<ShardList, StreamError>> {
+            let shards = (0..self.open).map(|n| ShardInfo {
+                id: KinesisShardId::new(format!("shardId-{n:012}")),
+                parents: Vec::new(),
+                closed: false,
+                hash_keys: (0, 0),
+            });
+            let list = ShardList {
+                shards: shards.collect(),
+                server_time: 0,
+            };
+            self.answer("list_shards", list)
+        }
+
+        fn shard_iterator<'a>(
+            &'a self,
+            _: &'a KinesisShardId,
+            _: IteratorFrom,
+        ) -> BoxFuture<'a, Result<String, StreamError>> {
+            self.answer("get_shard_iterator", String::new())
+        }
+
+        fn get_records<'a>(
+            &'a self,
+            _: &'a str,
+            _: u32,
+        ) -> BoxFuture<'a, Result<Records, StreamError>> {
+            let records = Records {
+                records: Vec::new(),
+                next_iterator: None,
+                millis_behind: Some(0),
+                children: Vec::new(),
+                server_time: 0,
+            };
+            self.answer("get_records", records)
+        }
+    }
+
+    fn outcomes(fake: &Fake, shards: u32) -> Vec<(&'static str, Outcome)> {
+        let steps = probe_stream(fake, shards).now_or_never().unwrap();
+        steps.iter().map(|step| (step.step, step.outcome)).collect()
+    }
+
+    #[test]
+    fn a_stream_that_answers_everything_passes() {
+        let fake = Fake {
+            open: 2,
+            broken: "",
+            error: StreamError::Refused(String::new()),
+        };
+        assert!(
+            outcomes(&fake, 2)
+                .iter()
+                .all(|(_, outcome)| *outcome == Outcome::Ok)
+        );
+    }
+
+    #[test]
+    fn too_few_kinesis_shards_fail() {
+        let fake = Fake {
+            open: 2,
+            broken: "",
+            error: StreamError::Refused(String::new()),
+        };
+        let failed: Vec<_> = outcomes(&fake, 3)
+            .into_iter()
+            .filter(|(_, outcome)| *outcome != Outcome::Ok)
+            .collect();
+        assert_eq!(failed, [("enough_kinesis_shards", Outcome::Failed)]);
+    }
+
+    #[test]
+    fn a_missing_permission_is_named_and_what_builds_on_it_is_not_tried() {
+        for (broken, not_tried) in [
+            ("list_shards", 4),
+            ("get_shard_iterator", 1),
+            ("get_records", 0),
+        ] {
+            let fake = Fake {
+                open: 1,
+                broken,
+                error: StreamError::Refused("no".into()),
+            };
+            let steps = probe_stream(&fake, 1).now_or_never().unwrap();
+            let failed = steps
+                .iter()
+                .find(|step| step.outcome == Outcome::Failed)
+                .unwrap();
+            assert_eq!(failed.step, broken);
+            assert!(failed.help.as_ref().unwrap().contains(failed.permission));
+            let skipped = steps
+                .iter()
+                .filter(|step| step.outcome == Outcome::NotTried)
+                .count();
+            assert_eq!(skipped, not_tried, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_throttled_read_is_a_right_to_read() {
+        let error = StreamError::Throttled("slow".into());
+        let fake = Fake {
+            open: 1,
+            broken: "get_records",
+            error,
+        };
+        assert!(
+            outcomes(&fake, 1)
+                .iter()
+                .all(|(_, outcome)| *outcome == Outcome::Ok)
+        );
+    }
+}
