@@ -19,3 +19,5 @@ pub mod window;
 pub mod parquet;
 
 pub mod log;
+
+pub mod verify;

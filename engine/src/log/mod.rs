@@ -23,6 +23,7 @@ pub use cleanup::{Cleanup, LaneOver, Swept};
 pub use error::{EntryAt, EntryFault, LogError, OtherProcess};
 pub use guard::Guard;
 pub use lane::LaneLog;
+pub use objects::parse;
 pub use record::{
     CaughtUp, Checkpoint, Cleaned, Commit, DataFile, EndedClaim, Entered, Entry, EntryBody,
     EntryHead, FORMAT_VERSION, Folded, GenerationRecord, LaneState, LanesRecord, ShardRange,

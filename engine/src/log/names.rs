@@ -90,7 +90,7 @@ pub fn file(
 }
 
 /// What the name of a file says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileName {
     /// What it holds.
     pub kind: FileKind,

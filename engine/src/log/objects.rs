@@ -197,7 +197,7 @@ pub(super) fn to_json<T: Serialize>(object: &T) -> Bytes {
 }
 
 /// Reads an object, whatever version up to ours wrote it.
-pub(super) fn parse<T: DeserializeOwned>(name: &str, body: &[u8]) -> Result<T, LogError> {
+pub fn parse<T: DeserializeOwned>(name: &str, body: &[u8]) -> Result<T, LogError> {
     #[derive(serde::Deserialize)]
     struct Version {
         format_version: u32,

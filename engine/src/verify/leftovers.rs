@@ -1,0 +1,78 @@
+//! What lies among the files and no commit names.
+
+use super::history::Claims;
+use super::reading::Target;
+use super::violation::{VerifyError, Violation};
+use super::{Named, Verified};
+use crate::log::names::{self, FileName};
+use crate::ports::Listed;
+use crate::types::{FileKind, WindowLength};
+
+/// Lists every folder of files and looks at what is not named.
+///
+/// A generation that has put a commit has cleaned up before: so what a claim of an earlier
+/// generation left, and was there then, must be gone. Anything else may belong to a claim that is
+/// in force, or wait for the next clean-up: it is counted.
+pub(super) async fn look(
+    target: &Target,
+    window_length: WindowLength,
+    named: &Named,
+    claims: &Claims,
+    verified: &mut Verified,
+) -> Result<(), VerifyError> {
+    for kind in FileKind::ALL {
+        let folder = format!("{}/", kind.folder());
+        let mut after: Option<String> = None;
+        loop {
+            let page = target
+                .retry(|store| store.list(&folder, after.as_deref(), 1_000))
+                .await?;
+            for object in &page.objects {
+                let name = FileName::parse(&object.name).filter(|name| {
+                    let FileName {
+                        kind,
+                        claim,
+                        window,
+                        part,
+                    } = *name;
+                    names::file(kind, window_length, claim, window, part) == object.name
+                });
+                match name {
+                    None => verified.foreign_objects += 1,
+                    Some(name) if named.contains(&name) => {}
+                    Some(name) => unnamed(object, &name, claims, verified)?,
+                }
+            }
+            match page.objects.last() {
+                Some(last) if page.more => after = Some(last.name.clone()),
+                _ => break,
+            }
+        }
+        let pending = target.retry(|store| store.pending_uploads(&folder)).await?;
+        verified.pending_uploads += pending.len() as u64;
+    }
+    Ok(())
+}
+
+fn unnamed(
+    object: &Listed,
+    name: &FileName,
+    claims: &Claims,
+    verified: &mut Verified,
+) -> Result<(), Violation> {
+    let cleaned = claims.cleaned.iter().next_back();
+    if let (Some(written_by), Some((newest, begun))) =
+        (claims.generations.get(&name.claim), cleaned)
+        && written_by < newest
+        && object.modified < *begun
+    {
+        let detail = format!(
+            "no commit names it; its claim (of generation {written_by}) was over when generation \
+             {newest} cleaned up"
+        );
+        return Err(Violation::new("verify.unnamed_file", &object.name, detail));
+    }
+    verified.unnamed_files += 1;
+    verified.unnamed_bytes += object.len;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Does the target hold what its log says? The whole log is walked and every committed file read
+//! again; the first thing that is wrong ends it.
+//!
+//! What is checked: entries follow from one another (ranges that join, windows in order, claims);
+//! epochs begin as the ones before them ended; every Kinesis shard enters once; files are there
+//! with the length, rows and schema that their commit says; every row and reject lies in the range
+//! of its commit and is there once; payloads are all accounted for; checkpoints say what the log
+//! says; and what no commit names does not outlive the clean-up that had to remove it.
+//!
+//! Memory does not grow with the data: one row group, 16 bytes for each reject of one commit, and
+//! a few dozen bytes for each file that was ever committed.
+
+mod files;
+mod history;
+mod leftovers;
+mod reading;
+mod rows;
+mod violation;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::log::names::FileName;
+use crate::ports::{Host, Store};
+
+pub use violation::{VerifyError, Violation};
+
+/// What was looked at, and found to be right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Epochs.
+    pub epochs: u64,
+    /// Entries of logs, of whatever kind.
+    pub entries: u64,
+    /// Entries that retention has deleted, and that a checkpoint stands for.
+    pub expired_entries: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Files that commits name, files of rejects included.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Rows read in them.
+    pub rows: u64,
+    /// Rejects read in them.
+    pub rejects: u64,
+    /// Payloads that commits cover.
+    pub payloads: u64,
+    /// Payloads among them that held no event.
+    pub empty: u64,
+    /// Kinesis shards.
+    pub kinesis_shards: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+    /// Files that no commit names, of claims that may still be in force or were not yet cleaned
+    /// up.
+    pub unnamed_files: u64,
+    /// Their bytes.
+    pub unnamed_bytes: u64,
+    /// Objects among the files that Shardmill did not write.
+    pub foreign_objects: u64,
+    /// Uploads in parts that are neither completed nor aborted.
+    pub pending_uploads: u64,
+}
+
+/// Walks the log and reads every committed file. `progress` is called now and then with what was
+/// found to be right so far.
+///
+/// # Errors
+/// The first violation; or what kept the target from being read.
+pub async fn verify(
+    store: Arc<dyn Store>,
+    host: Arc<dyn Host>,
+    progress: &mut (dyn FnMut(&Verified) + Send),
+) -> Result<Verified, VerifyError> {
+    let target = reading::Target { store, host };
+    let mut walk = history::Walk::begin(&target, progress).await?;
+    walk.all_epochs().await?;
+    let history::Walk {
+        window_length,
+        mut verified,
+        named,
+        claims,
+        ..
+    } = walk;
+    leftovers::look(&target, window_length, &named, &claims, &mut verified).await?;
+    Ok(verified)
+}
+
+/// Names of files that commits name.
+type Named = HashSet<FileName>;
+
+#[cfg(test)]
+mod tests;
