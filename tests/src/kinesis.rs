@@ -130,11 +130,16 @@ impl TestStream {
     /// Splits an open Kinesis shard in the middle of its hash keys.
     pub async fn split(&self, shard: &Shard) {
         let (first, last) = hash_keys(shard);
+        self.split_in_half(shard.shard_id(), first, last).await;
+    }
+
+    /// Splits the Kinesis shard that holds the hash keys from `first` to about `last`.
+    pub async fn split_in_half(&self, shard: &str, first: u128, last: u128) {
         let middle = first + (last - first) / 2 + 1;
         self.client
             .split_shard()
             .stream_name(&self.name)
-            .shard_to_split(shard.shard_id())
+            .shard_to_split(shard)
             .new_starting_hash_key(middle.to_string())
             .send()
             .await

@@ -111,7 +111,7 @@ pub struct KinesisStream {
 }
 
 impl KinesisStream {
-    /// Reads `stream` by the SDK's configuration, as [`super::Connection::load`] makes it. Makes no
+    /// Reads `stream` by the SDK's configuration, as [`super::sdk_config`] makes it. Makes no
     /// call.
     pub fn new(sdk: &SdkConfig, stream: StreamId) -> Self {
         let timeouts = TimeoutConfig::builder()

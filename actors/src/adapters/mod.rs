@@ -8,8 +8,10 @@ mod dispatch;
 pub mod host;
 pub mod kinesis;
 pub mod local;
+pub mod s3;
 
-pub use connection::{Connection, ConnectionError};
+pub use connection::{ConnectionError, sdk_config};
 pub use host::SystemHost;
 pub use kinesis::{KinesisStream, StreamId};
 pub use local::LocalStore;
+pub use s3::{S3Options, S3Store};

@@ -24,7 +24,7 @@ impl KinesisLocal {
             // The preloaded script puts them on free ports and tells which.
             .env("KINESIS_MOCK_PLAIN_PORT", "1")
             .env("KINESIS_MOCK_TLS_PORT", "2")
-            .env("SHARD_LIMIT", "1000")
+            .env("SHARD_LIMIT", "2000")
             .env("LOG_LEVEL", "WARN");
         for change in ["CREATE_STREAM", "SPLIT_SHARD", "MERGE_SHARDS"] {
             node.env(format!("{change}_DURATION"), "50ms");

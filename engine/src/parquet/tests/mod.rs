@@ -1,0 +1,7 @@
+//! Files are judged by what Parquet's own reader says of them.
+
+mod batches;
+mod credit;
+mod evolution;
+mod random;
+mod values;
