@@ -1,1 +1,175 @@
 //! Decoding: payloads in, Arrow rows and rejects out.
+//!
+//! A [`Decoder`] asks a format (JSON is the only one now) for events and rejects; events are written
+//! straight into typed columns. The stage knows nothing of windows, lanes or targets: it keeps the
+//! batch's head as it is. Rows depend on their payload alone (I10); that payloads are decoded many
+//! at a time shows nowhere but in speed.
+
+mod cells;
+mod column;
+mod fields;
+mod format;
+mod json;
+mod nulls;
+mod sink;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use self::format::Format;
+use self::sink::{Sink, Taken};
+use crate::budget::Budget;
+use crate::types::{Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows};
+
+/// Bounds on what one event or one table may take.
+#[derive(Clone, Debug)]
+pub struct DecodeLimits {
+    /// Levels of objects and lists in one event, itself included; deeper ones are rejects.
+    pub max_depth: usize,
+    /// Bytes of one event; larger ones are rejects.
+    pub max_event_bytes: usize,
+    /// Cells (rows times fields, at every depth) that one event may need beside what its table has;
+    /// an event that needs more on its own is a reject. A cell takes 8 bytes or so.
+    pub max_event_cells: usize,
+    /// Cells after which a table is cut.
+    pub max_table_cells: usize,
+    /// Bytes of input after which a table is cut.
+    pub max_table_bytes: usize,
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self {
+            max_depth: 64,
+            max_event_bytes: 64 << 20,
+            max_event_cells: 16 << 20,
+            max_table_cells: 4 << 20,
+            max_table_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Decodes payload batches, one after the other. Keeps its buffers: one for each thread.
+pub struct Decoder {
+    limits: DecodeLimits,
+    format: Box<dyn Format>,
+}
+
+impl Decoder {
+    /// A decoder of JSON.
+    pub fn new(limits: DecodeLimits) -> Self {
+        let format = Box::new(json::Json::new(&limits));
+        Self { limits, format }
+    }
+
+    /// Decodes a batch. Never fails: what cannot be decoded is a reject, and a payload that makes
+    /// the decoder panic is one too. The credit of the payloads becomes that of what was made of
+    /// them.
+    pub fn decode(&mut self, batch: PayloadBatch, budget: &Budget) -> DecodedBatch {
+        let PayloadBatch {
+            head,
+            payloads,
+            mut credit,
+        } = batch;
+        let mut decoded = Collected::default();
+        self.decode_range(&payloads, 0..payloads.len(), &mut decoded);
+        let counts = Counts {
+            records: head.records,
+            payloads: payloads.len() as u64,
+            bytes: payloads
+                .iter()
+                .map(|payload| payload.data.len() as u64)
+                .sum(),
+            ..decoded.counts
+        };
+        // While both are in memory both are charged.
+        let made = budget.charge(decoded.memory_size());
+        drop(payloads);
+        credit.resize(made.bytes());
+        drop(made);
+        DecodedBatch {
+            head,
+            rows: decoded.rows,
+            rejects: decoded.rejects,
+            counts,
+            credit,
+        }
+    }
+
+    /// Decodes `payloads[range]`; when that panics, its halves, down to the one payload that does.
+    fn decode_range(&mut self, payloads: &[Payload], range: Range<usize>, into: &mut Collected) {
+        let part = &payloads[range.clone()];
+        if part.is_empty() {
+            return;
+        }
+        let Self { limits, format } = self;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut sink = Sink::new(part, limits);
+            format.decode(part, &mut sink);
+            sink.finish()
+        }));
+        match outcome {
+            Ok(taken) => into.add(taken),
+            Err(panic) => {
+                self.format.reset();
+                if let [payload] = part {
+                    into.add_panic(payload, &*panic);
+                } else {
+                    let middle = range.start + range.len() / 2;
+                    self.decode_range(payloads, range.start..middle, into);
+                    self.decode_range(payloads, middle..range.end, into);
+                }
+            }
+        }
+    }
+}
+
+/// What parts of a batch were decoded to.
+#[derive(Default)]
+struct Collected {
+    rows: Vec<Rows>,
+    rejects: Vec<Reject>,
+    counts: Counts,
+}
+
+impl Collected {
+    fn add(&mut self, taken: Taken) {
+        self.rows.extend(taken.rows);
+        self.rejects.extend(taken.rejects);
+        self.counts += taken.counts;
+    }
+
+    fn add_panic(&mut self, payload: &Payload, panic: &(dyn std::any::Any + Send)) {
+        let said = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        self.rejects.push(Reject {
+            sequence: payload.sequence.clone(),
+            subsequence: payload.subsequence,
+            partition_key: payload.partition_key.clone(),
+            arrival: payload.arrival,
+            index: 0,
+            data: payload.data.clone(),
+            code: RejectCode::DecoderPanic,
+            reason: format!(
+                "the decoder panicked on this payload alone: {said}; please report it with the payload"
+            ),
+        });
+        self.counts.rejects += 1;
+    }
+
+    fn memory_size(&self) -> usize {
+        let rows: usize = self.rows.iter().map(Rows::memory_size).sum();
+        let rejects: usize = self
+            .rejects
+            .iter()
+            .map(|reject| size_of::<Reject>() + reject.data.len() + reject.reason.len())
+            .sum();
+        rows + rejects
+    }
+}

@@ -19,5 +19,8 @@ pub use data_type::{DataType, Field, Schema};
 pub use names::{SYSTEM_COLUMNS, file_field_name};
 pub use widen::widen;
 
+pub(crate) use arrow::item_field;
+pub(crate) use widen::struct_array;
+
 #[cfg(test)]
 mod laws;

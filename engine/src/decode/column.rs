@@ -1,0 +1,406 @@
+//! A column that learns its type while it grows.
+
+use std::mem;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, Float64Array, Int64Array, ListArray,
+    NullArray, StringArray,
+};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+
+use super::fields::Fields;
+use super::nulls::Nulls;
+use crate::schema::text::{EXACT_INTEGERS, write_bool, write_float, write_int, write_string};
+use crate::schema::{DataType, item_field, widen};
+
+/// Values of one field. Every `push` names the row that the value is for: rows that were left out
+/// before it become null, and a row that has a value already gets the new one instead (the last of
+/// two equal keys wins; the first one's type still counts, so that the type of a column depends on
+/// the values that stood in it and not on their order).
+#[derive(Default)]
+pub(super) struct Column {
+    /// Rows so far, nulls included.
+    len: usize,
+    nulls: Nulls,
+    values: Values,
+}
+
+#[derive(Default)]
+enum Values {
+    /// Only nulls so far.
+    #[default]
+    Null,
+    Bool(BooleanBufferBuilder),
+    Int(Ints),
+    Float(Vec<f64>),
+    Utf8(Texts),
+    /// Canonical JSON text.
+    Json(Texts),
+    List(Box<List>),
+    Struct(Box<Fields>),
+}
+
+#[derive(Default)]
+struct Ints {
+    values: Vec<i64>,
+    /// Whether some value is beyond 2^53, so that the column is an int64 and not an int53.
+    wide: bool,
+}
+
+fn is_wide(value: i64) -> bool {
+    value.unsigned_abs() > EXACT_INTEGERS
+}
+
+/// Strings end to end, always whole UTF-8.
+struct Texts {
+    offsets: Vec<i32>,
+    values: Vec<u8>,
+}
+
+impl Texts {
+    fn with_nulls(nulls: usize) -> Self {
+        Self {
+            offsets: vec![0; nulls + 1],
+            values: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        self.values.extend_from_slice(text.as_bytes());
+        self.close();
+    }
+
+    /// Ends the text that was appended to `values`.
+    fn close(&mut self) {
+        self.offsets.push(offset(self.values.len()));
+    }
+}
+
+/// Arrow's offsets are i32; tables are cut long before.
+fn offset(len: usize) -> i32 {
+    i32::try_from(len).expect("a table is cut before its texts or lists reach 2^31")
+}
+
+fn last(offsets: &[i32]) -> i32 {
+    offsets[offsets.len() - 1]
+}
+
+/// Items of lists end to end.
+pub(super) struct List {
+    offsets: Vec<i32>,
+    /// The items of all lists so far; the next item's row in `column`.
+    pub(super) items: usize,
+    /// The items.
+    pub(super) column: Column,
+}
+
+impl List {
+    fn with_nulls(nulls: usize) -> Self {
+        Self {
+            offsets: vec![0; nulls + 1],
+            items: 0,
+            column: Column::default(),
+        }
+    }
+
+    /// Ends the list that the last items belong to.
+    pub(super) fn close(&mut self) {
+        self.offsets.push(offset(self.items));
+    }
+}
+
+impl Column {
+    /// Makes `row` the next one.
+    #[inline]
+    fn settle(&mut self, row: usize) {
+        if self.len != row {
+            self.settle_elsewhere(row);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_elsewhere(&mut self, row: usize) {
+        if self.len < row {
+            self.fill(row);
+        } else {
+            self.truncate(row);
+        }
+    }
+
+    /// Makes the rows up to `len` null.
+    fn fill(&mut self, len: usize) {
+        let missing = len - self.len;
+        if missing == 0 {
+            return;
+        }
+        self.nulls.add(self.len, len);
+        self.len = len;
+        match &mut self.values {
+            Values::Null | Values::Struct(_) => {}
+            Values::Bool(values) => values.append_n(missing, false),
+            Values::Int(ints) => ints.values.resize(len, 0),
+            Values::Float(values) => values.resize(len, 0.0),
+            Values::Utf8(texts) | Values::Json(texts) => {
+                texts.offsets.resize(len + 1, last(&texts.offsets));
+            }
+            Values::List(list) => list.offsets.resize(len + 1, last(&list.offsets)),
+        }
+    }
+
+    /// Forgets the rows from `len` on, but neither fields nor types that they brought.
+    pub(super) fn truncate(&mut self, len: usize) {
+        if self.len <= len {
+            return;
+        }
+        self.len = len;
+        self.nulls.truncate(len);
+        match &mut self.values {
+            Values::Null => {}
+            Values::Bool(values) => values.truncate(len),
+            Values::Int(ints) => ints.values.truncate(len),
+            Values::Float(values) => values.truncate(len),
+            Values::Utf8(texts) | Values::Json(texts) => {
+                texts.offsets.truncate(len + 1);
+                texts.values.truncate(last(&texts.offsets) as usize);
+            }
+            Values::List(list) => {
+                list.offsets.truncate(len + 1);
+                list.items = last(&list.offsets) as usize;
+                list.column.truncate(list.items);
+            }
+            Values::Struct(fields) => fields.truncate(len),
+        }
+    }
+
+    /// Forgets fields that were first seen at `row` or later.
+    pub(super) fn forget_fields_since(&mut self, row: usize) {
+        match &mut self.values {
+            Values::List(list) => list.column.forget_fields_since(list.items),
+            Values::Struct(fields) => fields.forget_since(row),
+            _ => {}
+        }
+    }
+
+    pub(super) fn push_null(&mut self, row: usize) {
+        // Nulls are made up for by the next value, or at the end.
+        self.truncate(row);
+    }
+
+    pub(super) fn push_bool(&mut self, row: usize, value: bool) {
+        self.settle(row);
+        match &mut self.values {
+            Values::Bool(values) => values.append(value),
+            Values::Null => {
+                let mut values = BooleanBufferBuilder::new(row + 1);
+                values.append_n(row, false);
+                values.append(value);
+                self.values = Values::Bool(values);
+            }
+            _ => return self.push_json(row, |out| write_bool(out, value)),
+        }
+        self.len = row + 1;
+    }
+
+    #[inline]
+    pub(super) fn push_int(&mut self, row: usize, value: i64) {
+        self.settle(row);
+        if let Values::Int(ints) = &mut self.values {
+            ints.values.push(value);
+            ints.wide |= is_wide(value);
+            self.len = row + 1;
+        } else {
+            self.push_int_elsewhere(row, value);
+        }
+    }
+
+    #[inline(never)]
+    fn push_int_elsewhere(&mut self, row: usize, value: i64) {
+        match &mut self.values {
+            Values::Float(values) if !is_wide(value) => values.push(value as f64),
+            Values::Null => {
+                let mut ints = Ints::default();
+                ints.values.resize(row, 0);
+                ints.values.push(value);
+                ints.wide = is_wide(value);
+                self.values = Values::Int(ints);
+            }
+            _ => return self.push_json(row, |out| write_int(out, value)),
+        }
+        self.len = row + 1;
+    }
+
+    pub(super) fn push_float(&mut self, row: usize, value: f64) {
+        self.settle(row);
+        match &mut self.values {
+            Values::Float(values) => values.push(value),
+            Values::Null => {
+                let mut values = vec![0.0; row];
+                values.push(value);
+                self.values = Values::Float(values);
+            }
+            Values::Int(ints) if !ints.wide => {
+                let mut values: Vec<f64> = Vec::with_capacity(ints.values.capacity());
+                values.extend(ints.values.iter().map(|&int| int as f64));
+                values.push(value);
+                self.values = Values::Float(values);
+            }
+            _ => return self.push_json(row, |out| write_float(out, value)),
+        }
+        self.len = row + 1;
+    }
+
+    #[inline]
+    pub(super) fn push_str(&mut self, row: usize, value: &str) {
+        self.settle(row);
+        if let Values::Utf8(texts) = &mut self.values {
+            texts.push(value);
+            self.len = row + 1;
+        } else {
+            self.push_str_elsewhere(row, value);
+        }
+    }
+
+    #[inline(never)]
+    fn push_str_elsewhere(&mut self, row: usize, value: &str) {
+        if !matches!(self.values, Values::Null) {
+            return self.push_json(row, |out| write_string(out, value));
+        }
+        let mut texts = Texts::with_nulls(row);
+        texts.push(value);
+        self.values = Values::Utf8(texts);
+        self.len = row + 1;
+    }
+
+    /// A value as JSON text: the column becomes one of JSON text. `write` appends canonical text
+    /// and nothing else, so whole UTF-8.
+    pub(super) fn push_json(&mut self, row: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        self.settle(row);
+        let texts = self.as_json();
+        write(&mut texts.values);
+        texts.close();
+        self.len = row + 1;
+    }
+
+    /// The fields of an object at `row`, for the caller to fill; `None` where objects are kept as
+    /// JSON text.
+    #[inline]
+    pub(super) fn object(&mut self, row: usize) -> Option<&mut Fields> {
+        self.settle(row);
+        match &self.values {
+            Values::Struct(_) => {}
+            Values::Null => self.values = Values::Struct(Box::default()),
+            _ => {
+                self.as_json();
+                return None;
+            }
+        }
+        self.len = row + 1;
+        match &mut self.values {
+            Values::Struct(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
+    /// A list at `row`, for the caller to add items and close; `None` where lists are kept as JSON
+    /// text.
+    pub(super) fn list(&mut self, row: usize) -> Option<&mut List> {
+        self.settle(row);
+        match &self.values {
+            Values::List(_) => {}
+            Values::Null => self.values = Values::List(Box::new(List::with_nulls(row))),
+            _ => {
+                self.as_json();
+                return None;
+            }
+        }
+        self.len = row + 1;
+        match &mut self.values {
+            Values::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    /// Turns what is there into JSON text.
+    fn as_json(&mut self) -> &mut Texts {
+        if !matches!(self.values, Values::Json(_)) {
+            let values = mem::take(&mut self.values);
+            self.values = Values::Json(json_text(values, self.len, &self.nulls));
+        }
+        match &mut self.values {
+            Values::Json(texts) => texts,
+            _ => unreachable!("made so above"),
+        }
+    }
+
+    /// The column with `len` rows.
+    pub(super) fn finish(mut self, len: usize) -> (DataType, ArrayRef) {
+        self.fill(len);
+        finish(self.values, len, self.nulls.to_buffer(len))
+    }
+}
+
+fn json_text(values: Values, len: usize, nulls: &Nulls) -> Texts {
+    if matches!(values, Values::Null) {
+        return Texts::with_nulls(len);
+    }
+    let (from, array) = finish(values, len, nulls.to_buffer(len));
+    let text = widen(&array, &from, &DataType::Json);
+    let text: &StringArray = text.as_string();
+    Texts {
+        offsets: text.value_offsets().to_vec(),
+        values: text.value_data().to_vec(),
+    }
+}
+
+fn finish(values: Values, len: usize, nulls: Option<NullBuffer>) -> (DataType, ArrayRef) {
+    match values {
+        Values::Null => (DataType::Null, Arc::new(NullArray::new(len))),
+        Values::Bool(mut values) => {
+            let array = BooleanArray::new(values.finish(), nulls);
+            (DataType::Bool, Arc::new(array))
+        }
+        Values::Int(Ints { values, wide }) => {
+            let data_type = if wide {
+                DataType::Int64
+            } else {
+                DataType::Int53
+            };
+            (data_type, Arc::new(Int64Array::new(tight(values), nulls)))
+        }
+        Values::Float(values) => {
+            let array = Float64Array::new(tight(values), nulls);
+            (DataType::Float64, Arc::new(array))
+        }
+        Values::Utf8(texts) => (DataType::Utf8, string_array(texts, nulls)),
+        Values::Json(texts) => (DataType::Json, string_array(texts, nulls)),
+        Values::List(list) => {
+            let (item, items) = list.column.finish(list.items);
+            let offsets = OffsetBuffer::new(tight(list.offsets));
+            let array = ListArray::new(item_field(&item), offsets, items, nulls);
+            (DataType::List(Box::new(item)), Arc::new(array))
+        }
+        Values::Struct(fields) => fields.finish(len, nulls),
+    }
+}
+
+fn string_array(texts: Texts, nulls: Option<NullBuffer>) -> ArrayRef {
+    let Texts {
+        offsets,
+        mut values,
+    } = texts;
+    debug_assert!(std::str::from_utf8(&values).is_ok());
+    values.shrink_to_fit();
+    let offsets = OffsetBuffer::new(tight(offsets));
+    // SAFETY: `values` is made of whole `&str`s and of text that the writers of `schema::text` make
+    // of whole `&str`s; offsets stand between those.
+    let array = unsafe { StringArray::new_unchecked(offsets, Buffer::from_vec(values), nulls) };
+    Arc::new(array)
+}
+
+/// The values without spare capacity: arrays wait in memory for a row group to fill, and credit
+/// counts their capacity.
+fn tight<T: arrow::datatypes::ArrowNativeType>(mut values: Vec<T>) -> ScalarBuffer<T> {
+    values.shrink_to_fit();
+    ScalarBuffer::from(values)
+}

@@ -1,0 +1,183 @@
+//! The fields of an object, found fast.
+
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::buffer::NullBuffer;
+
+use super::cells::Cells;
+use super::column::Column;
+use crate::schema::{DataType, Field, struct_array};
+
+/// Fields by name, each with its column.
+///
+/// Events of one kind have their keys in one order as a rule. So each field remembers which one came
+/// after it the last time: a name is compared with that one first, and looked up only on a miss.
+#[derive(Default)]
+pub(super) struct Fields {
+    fields: Vec<FieldColumn>,
+    /// Names to places, once there are more than a few.
+    places: HashMap<Arc<str>, Place, BuildHasherDefault<DefaultHasher>>,
+    /// The field that objects begin with.
+    first: Place,
+}
+
+type Place = u32;
+
+struct FieldColumn {
+    name: Arc<str>,
+    /// The field that followed the last time.
+    next: Place,
+    /// The row that it was first seen in.
+    since: usize,
+    column: Column,
+}
+
+/// Where in an object we are, for guessing the next field.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Cursor {
+    previous: Option<Place>,
+}
+
+impl Fields {
+    /// Up to here names are compared one by one.
+    const FEW: usize = 8;
+
+    /// Number of fields.
+    pub(super) fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// The column of the field `name`, made where there is none yet; `None` where `cells` does not
+    /// permit another.
+    #[inline]
+    pub(super) fn column(
+        &mut self,
+        name: &str,
+        row: usize,
+        cursor: &mut Cursor,
+        cells: &mut Cells,
+    ) -> Option<&mut Column> {
+        let guess = self.guess(*cursor);
+        let place = match self.fields.get(guess as usize) {
+            Some(field) if *field.name == *name => guess,
+            _ => self.find_or_make(name, row, *cursor, cells)?,
+        };
+        cursor.previous = Some(place);
+        Some(&mut self.fields[place as usize].column)
+    }
+
+    #[inline]
+    fn guess(&self, cursor: Cursor) -> Place {
+        match cursor.previous {
+            Some(previous) => self.fields[previous as usize].next,
+            None => self.first,
+        }
+    }
+
+    #[inline(never)]
+    fn find_or_make(
+        &mut self,
+        name: &str,
+        row: usize,
+        cursor: Cursor,
+        cells: &mut Cells,
+    ) -> Option<Place> {
+        // A field that is often absent: look at the one after it, and keep the guess.
+        if let Some(skipped) = self.fields.get(self.guess(cursor) as usize) {
+            let after = skipped.next;
+            if let Some(field) = self.fields.get(after as usize)
+                && *field.name == *name
+            {
+                return Some(after);
+            }
+        }
+        let place = match self.find(name) {
+            Some(place) => place,
+            None => self.make(name, row, cells)?,
+        };
+        match cursor.previous {
+            Some(previous) => self.fields[previous as usize].next = place,
+            None => self.first = place,
+        }
+        Some(place)
+    }
+
+    fn find(&self, name: &str) -> Option<Place> {
+        if self.fields.len() > Self::FEW {
+            return self.places.get(name).copied();
+        }
+        self.fields
+            .iter()
+            .position(|field| *field.name == *name)
+            .map(|place| place as Place)
+    }
+
+    fn make(&mut self, name: &str, row: usize, cells: &mut Cells) -> Option<Place> {
+        if !cells.add_field(row) {
+            return None;
+        }
+        let place = Place::try_from(self.fields.len()).ok()?;
+        let name: Arc<str> = name.into();
+        self.fields.push(FieldColumn {
+            name: Arc::clone(&name),
+            // Most likely the next new field.
+            next: place + 1,
+            since: row,
+            column: Column::default(),
+        });
+        if self.fields.len() > Self::FEW {
+            if self.places.is_empty() {
+                let all = self.fields.iter().enumerate();
+                self.places = all
+                    .map(|(place, field)| (Arc::clone(&field.name), place as Place))
+                    .collect();
+            }
+            self.places.insert(name, place);
+        }
+        Some(place)
+    }
+
+    /// Forgets the rows from `len` on.
+    pub(super) fn truncate(&mut self, len: usize) {
+        for field in &mut self.fields {
+            field.column.truncate(len);
+        }
+    }
+
+    /// Forgets fields, at any depth, that were first seen at `row` or later.
+    pub(super) fn forget_since(&mut self, row: usize) {
+        while self.fields.last().is_some_and(|last| last.since >= row) {
+            if let Some(last) = self.fields.pop() {
+                self.places.remove(&last.name);
+            }
+        }
+        if self.fields.len() <= Self::FEW {
+            self.places.clear();
+        }
+        for field in &mut self.fields {
+            field.column.forget_fields_since(row);
+        }
+    }
+
+    /// The fields and their columns, `len` rows each.
+    pub(super) fn into_columns(self, len: usize) -> (Vec<Field>, Vec<ArrayRef>) {
+        self.fields
+            .into_iter()
+            .map(|field| {
+                let (data_type, array) = field.column.finish(len);
+                (Field::new(field.name, data_type), array)
+            })
+            .unzip()
+    }
+
+    /// The fields as one struct column.
+    pub(super) fn finish(self, len: usize, nulls: Option<NullBuffer>) -> (DataType, ArrayRef) {
+        let (fields, columns) = self.into_columns(len);
+        let array = struct_array(len, &fields, columns, nulls);
+        (DataType::Struct(fields), array)
+    }
+}

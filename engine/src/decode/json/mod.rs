@@ -1,0 +1,433 @@
+//! JSON: one or several documents a payload.
+//!
+//! What a payload means:
+//! - A UTF-8 byte order mark at its start is skipped. A payload of nothing but white space is empty.
+//! - It holds documents one after the other, with or without white space or line ends between. An
+//!   object is an event; the items of a list at the root are taken as documents (but a list inside
+//!   it is not taken apart again); what else stands there is a reject, `json.not_an_object`.
+//! - A document that is no JSON, or nested too deep, is a reject with its own bytes, and the others
+//!   stay events. [`split`] says where it ends.
+//! - Of equal keys the last one wins. Numbers beyond int64 and float64 keep their digits.
+//!
+//! The way: payloads are first taken for one document each and parsed many at a time. Where that
+//! fails, halves are tried, down to the payload that is to blame; only that one is split, and its
+//! parts are parsed in the same way. Both ways make the same of a good payload.
+
+mod numbers;
+mod parse;
+mod reason;
+mod split;
+mod walk;
+
+use std::ops::Range;
+
+use simd_json::Node;
+
+use self::parse::{ParseError, Parsed, Parser};
+use self::split::{Part, Splitter, skip_white_space};
+use self::walk::{Nodes, Walk, skip};
+use super::DecodeLimits;
+use super::format::Format;
+use super::sink::Sink;
+use crate::types::{Payload, RejectCode};
+
+/// The JSON format.
+pub(super) struct Json {
+    max_event_bytes: usize,
+    max_depth: usize,
+    parser: Parser,
+    splitter: Splitter,
+    parts: Vec<Part>,
+    /// How many bytes to parse at once; falls where parsing fails, and recovers.
+    group_bytes: usize,
+    /// Whether the last payload that had to be split held several documents.
+    expect_lines: bool,
+}
+
+/// Pieces of one payload that are parsed together or not at all.
+struct Unit {
+    payload: usize,
+    kind: Kind,
+    pieces: Range<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The whole payload, taken for one document.
+    Whole,
+    /// The lines of a payload, taken for one document each.
+    Lines,
+    /// A document that was split off.
+    Document,
+    /// An item of a list at the root that was split off.
+    Item,
+}
+
+/// Units with their pieces: ranges of bytes in the unit's payload.
+#[derive(Default)]
+struct Units {
+    units: Vec<Unit>,
+    pieces: Vec<Range<usize>>,
+    bytes: usize,
+}
+
+impl Units {
+    fn add(&mut self, payload: usize, kind: Kind, pieces: impl Iterator<Item = Range<usize>>) {
+        let start = self.pieces.len();
+        self.pieces
+            .extend(pieces.inspect(|piece| self.bytes += piece.len()));
+        self.units.push(Unit {
+            payload,
+            kind,
+            pieces: start..self.pieces.len(),
+        });
+    }
+
+    fn clear(&mut self) {
+        self.units.clear();
+        self.pieces.clear();
+        self.bytes = 0;
+    }
+}
+
+/// What is read in one go: the payloads, and units of them with the ranges of their pieces.
+#[derive(Clone, Copy)]
+struct Group<'a> {
+    payloads: &'a [Payload],
+    pieces: &'a [Range<usize>],
+    units: &'a [Unit],
+}
+
+impl<'a> Group<'a> {
+    fn halves(self) -> [Self; 2] {
+        let (left, right) = self.units.split_at(self.units.len() / 2);
+        [left, right].map(|units| Self { units, ..self })
+    }
+
+    fn data(&self, unit: &Unit) -> &'a [u8] {
+        &self.payloads[unit.payload].data
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.units.iter().flat_map(move |unit| {
+            let data = self.data(unit);
+            self.pieces[unit.pieces.clone()]
+                .iter()
+                .map(move |piece| &data[piece.clone()])
+        })
+    }
+}
+
+impl Format for Json {
+    fn decode(&mut self, payloads: &[Payload], sink: &mut Sink<'_>) {
+        let mut units = Units::default();
+        for (place, payload) in payloads.iter().enumerate() {
+            let text = trimmed(&payload.data);
+            if text.is_empty() {
+                continue;
+            }
+            if units.bytes + text.len() > self.group_bytes {
+                self.flush(payloads, &mut units, sink);
+            }
+            self.add_payload(place, &payload.data, text, &mut units);
+        }
+        self.flush(payloads, &mut units, sink);
+    }
+
+    fn reset(&mut self) {
+        self.parser = Parser::new(self.max_depth);
+        self.splitter = Splitter::default();
+        self.parts.clear();
+    }
+}
+
+impl Json {
+    /// Bytes that are parsed at once: their tape stays in the processor's second cache.
+    const GROUP_BYTES: usize = 32 << 10;
+
+    pub(super) fn new(limits: &DecodeLimits) -> Self {
+        Self {
+            max_event_bytes: limits.max_event_bytes,
+            max_depth: limits.max_depth,
+            parser: Parser::new(limits.max_depth),
+            splitter: Splitter::default(),
+            parts: Vec::new(),
+            group_bytes: Self::GROUP_BYTES,
+            expect_lines: false,
+        }
+    }
+
+    fn add_payload(&self, place: usize, data: &[u8], text: Range<usize>, units: &mut Units) {
+        if self.expect_lines && memchr::memchr(b'\n', &data[text.clone()]).is_some() {
+            units.add(place, Kind::Lines, lines(data, text));
+        } else {
+            units.add(place, Kind::Whole, std::iter::once(text));
+        }
+    }
+
+    fn flush(&mut self, payloads: &[Payload], units: &mut Units, sink: &mut Sink<'_>) {
+        let group = Group {
+            payloads,
+            pieces: &units.pieces,
+            units: &units.units,
+        };
+        self.read(group, sink);
+        units.clear();
+    }
+
+    /// Reads units into the sink, all of them at once if that works.
+    fn read(&mut self, group: Group<'_>, sink: &mut Sink<'_>) {
+        let Err(error) = self.try_read(group, sink) else {
+            self.group_bytes = (self.group_bytes * 2).min(Self::GROUP_BYTES);
+            return;
+        };
+        if let [unit] = group.units {
+            self.read_bad(group, unit, error, sink);
+            return;
+        }
+        self.group_bytes = (self.group_bytes / 2).max(1);
+        for half in group.halves() {
+            self.read(half, sink);
+        }
+    }
+
+    /// Reads units into the sink, or leaves it as it was.
+    fn try_read(&mut self, group: Group<'_>, sink: &mut Sink<'_>) -> Result<(), ParseError> {
+        if group.units.is_empty() {
+            return Ok(());
+        }
+        if group
+            .pieces()
+            .any(|piece| piece.len() > self.max_event_bytes)
+        {
+            return Err(ParseError::TooLarge);
+        }
+        let splitter = &mut self.splitter;
+        self.parser.parse(group.pieces(), |parsed| {
+            read_parsed(group, parsed, splitter, sink);
+        })
+    }
+
+    /// A unit that cannot be read as it is.
+    fn read_bad(&mut self, group: Group<'_>, unit: &Unit, error: ParseError, sink: &mut Sink<'_>) {
+        match unit.kind {
+            Kind::Whole | Kind::Lines => self.read_split(group, unit, error, sink),
+            Kind::Document | Kind::Item => {
+                let piece = group.pieces[unit.pieces.start].clone();
+                self.read_document(group, unit, piece, error, sink);
+            }
+        }
+    }
+
+    /// Splits a payload and reads its parts.
+    fn read_split(
+        &mut self,
+        group: Group<'_>,
+        unit: &Unit,
+        error: ParseError,
+        sink: &mut Sink<'_>,
+    ) {
+        let data = group.data(unit);
+        let text = trimmed(data);
+        let mut parts = std::mem::take(&mut self.parts);
+        parts.clear();
+        self.splitter.split(data, text.start, &mut parts);
+        self.expect_lines = parts.len() > 1;
+        if unit.kind == Kind::Whole && parts == [Part::Document(text.clone())] {
+            // It has been tried.
+            self.read_document(group, unit, text, error, sink);
+        } else {
+            self.read_parts(group.payloads, unit.payload, &parts, sink);
+        }
+        self.parts = parts;
+    }
+
+    fn read_parts(
+        &mut self,
+        payloads: &[Payload],
+        payload: usize,
+        parts: &[Part],
+        sink: &mut Sink<'_>,
+    ) {
+        let mut units = Units::default();
+        for part in parts {
+            let (kind, piece) = match part {
+                Part::Document(piece) => (Kind::Document, piece),
+                Part::Item(piece) => (Kind::Item, piece),
+                Part::Junk(junk) => {
+                    self.flush(payloads, &mut units, sink);
+                    sink.payload(payload);
+                    sink.reject(junk.clone(), RejectCode::JsonSyntax, reason::junk());
+                    continue;
+                }
+            };
+            if units.bytes + piece.len() > self.group_bytes {
+                self.flush(payloads, &mut units, sink);
+            }
+            units.add(payload, kind, std::iter::once(piece.clone()));
+        }
+        self.flush(payloads, &mut units, sink);
+    }
+
+    /// One document that the parser refuses: it may be for its numbers, else it is a reject.
+    fn read_document(
+        &mut self,
+        group: Group<'_>,
+        unit: &Unit,
+        piece: Range<usize>,
+        error: ParseError,
+        sink: &mut Sink<'_>,
+    ) {
+        let data = group.data(unit);
+        let mut error = error;
+        if matches!(error, ParseError::Syntax { number: true, .. }) {
+            let splitter = &mut self.splitter;
+            let pieces = [piece.clone()];
+            let unit = Unit {
+                payload: unit.payload,
+                kind: unit.kind,
+                pieces: 0..1,
+            };
+            let group = Group {
+                payloads: group.payloads,
+                pieces: &pieces,
+                units: std::slice::from_ref(&unit),
+            };
+            match self
+                .parser
+                .parse_with_numbers(&data[piece.clone()], |parsed| {
+                    read_parsed(group, parsed, splitter, sink);
+                }) {
+                Some(Ok(())) => return,
+                Some(Err(other)) => error = other,
+                None => {}
+            }
+        }
+        sink.payload(unit.payload);
+        let (code, reason) = reason::of(&error, piece.len(), self.max_depth, self.max_event_bytes);
+        sink.reject(piece, code, reason);
+    }
+}
+
+/// Gives the values of a group's pieces to the sink.
+fn read_parsed(group: Group<'_>, parsed: Parsed<'_>, splitter: &mut Splitter, sink: &mut Sink<'_>) {
+    let mut nodes = parsed.nodes.clone();
+    for unit in group.units {
+        sink.payload(unit.payload);
+        for piece in &group.pieces[unit.pieces.clone()] {
+            match nodes.as_slice().first() {
+                Some(Node::Array { len, .. }) if unit.kind != Kind::Item => {
+                    nodes.next();
+                    let data = group.data(unit);
+                    read_list(*len, &mut nodes, &parsed, data, piece, splitter, sink);
+                }
+                _ => {
+                    if let Err(why) = read_event(&mut nodes, &parsed, piece.len(), sink) {
+                        why.reject(piece.clone(), sink);
+                    }
+                }
+            }
+            // The mark.
+            nodes.next();
+        }
+    }
+}
+
+/// The items of a list at the root; its node was taken.
+fn read_list(
+    len: usize,
+    nodes: &mut Nodes<'_, '_>,
+    parsed: &Parsed<'_>,
+    data: &[u8],
+    piece: &Range<usize>,
+    splitter: &mut Splitter,
+    sink: &mut Sink<'_>,
+) {
+    // The tape does not know where items begin; only rejects ask.
+    let mut items: Vec<Part> = Vec::new();
+    for place in 0..len {
+        let Err(why) = read_event(nodes, parsed, piece.len() / len, sink) else {
+            continue;
+        };
+        if items.is_empty() {
+            splitter.split(&data[..piece.end], piece.start, &mut items);
+        }
+        let item = match items.get(place) {
+            Some(Part::Item(item)) => item.clone(),
+            _ => piece.clone(),
+        };
+        why.reject(item, sink);
+    }
+}
+
+/// Why a value of good JSON is no event.
+enum NoEvent {
+    NotAnObject,
+    TooManyCells,
+}
+
+impl NoEvent {
+    fn reject(&self, piece: Range<usize>, sink: &mut Sink<'_>) {
+        match self {
+            NoEvent::NotAnObject => {
+                sink.reject(piece, RejectCode::JsonNotAnObject, reason::not_an_object());
+            }
+            NoEvent::TooManyCells => {
+                sink.reject(piece, RejectCode::TooLarge, reason::too_many_cells());
+            }
+        }
+    }
+}
+
+/// Takes one value from the nodes and writes it as a row.
+fn read_event(
+    nodes: &mut Nodes<'_, '_>,
+    parsed: &Parsed<'_>,
+    bytes: usize,
+    sink: &mut Sink<'_>,
+) -> Result<(), NoEvent> {
+    let mut value = nodes.clone();
+    skip(nodes);
+    let Some(Node::Object { len, .. }) = value.next() else {
+        return Err(NoEvent::NotAnObject);
+    };
+    let written = sink.event(bytes, |fields, row, cells| {
+        let mut walk = Walk {
+            cells,
+            numbers: parsed.numbers,
+            base: parsed.base,
+        };
+        walk.object(&mut value.clone(), *len, fields, row);
+    });
+    written.map_err(|_| NoEvent::TooManyCells)
+}
+
+/// The payload without a byte order mark and white space around it.
+fn trimmed(data: &[u8]) -> Range<usize> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+    let start = match data.starts_with(BYTE_ORDER_MARK) {
+        true => BYTE_ORDER_MARK.len(),
+        false => 0,
+    };
+    let start = skip_white_space(data, start);
+    let rest = &data[start..];
+    let white_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let end = rest.iter().rposition(|byte| !white_space(byte));
+    start..end.map_or(start, |end| start + end + 1)
+}
+
+/// The lines of `data[text]` that are not blank.
+fn lines(data: &[u8], text: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let mut at = text.start;
+    std::iter::from_fn(move || {
+        while at < text.end {
+            let start = at;
+            let end = memchr::memchr(b'\n', &data[at..text.end]).map_or(text.end, |n| at + n);
+            at = end + 1;
+            if skip_white_space(data, start) < end {
+                return Some(start..end);
+            }
+        }
+        None
+    })
+}

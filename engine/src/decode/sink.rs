@@ -1,0 +1,232 @@
+//! Where formats put what they find: events become rows of a table, the rest rejects.
+
+use std::mem;
+use std::sync::Arc;
+
+use arrow::array::{Int32Array, Int64Array, StringBuilder, TimestampMillisecondArray};
+use bytes::Bytes;
+
+use super::DecodeLimits;
+use super::cells::Cells;
+use super::fields::Fields;
+use crate::schema::Schema;
+use crate::types::{Counts, Payload, Reject, RejectCode, Rows};
+
+/// Takes the events and rejects of payloads, in Kinesis order, and numbers them within their
+/// payload.
+pub(super) struct Sink<'a> {
+    payloads: &'a [Payload],
+    limits: DecodeLimits,
+    /// The payload that events and rejects are from now.
+    payload: usize,
+    /// Events and rejects of it so far.
+    index: u32,
+    counts: Counts,
+    table: Table,
+    rows: Vec<Rows>,
+    rejects: Vec<Reject>,
+}
+
+/// What a sink has taken in.
+pub(super) struct Taken {
+    pub(super) rows: Vec<Rows>,
+    pub(super) rejects: Vec<Reject>,
+    /// Rows, rejects and empty payloads; nothing else is counted here.
+    pub(super) counts: Counts,
+}
+
+/// Why an event cannot become a row: it would take more room than one event may.
+pub(super) struct TooLarge;
+
+/// Rows under way.
+struct Table {
+    fields: Fields,
+    rows: Vec<RowId>,
+    cells: Cells,
+    /// Bytes of input that went in.
+    bytes: usize,
+}
+
+struct RowId {
+    payload: u32,
+    index: u32,
+}
+
+impl Table {
+    fn new(limits: &DecodeLimits) -> Self {
+        Self {
+            fields: Fields::default(),
+            rows: Vec::new(),
+            cells: Cells::new(limits.max_event_cells),
+            bytes: 0,
+        }
+    }
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn new(payloads: &'a [Payload], limits: &DecodeLimits) -> Self {
+        Self {
+            payloads,
+            limits: limits.clone(),
+            payload: 0,
+            index: 0,
+            counts: Counts::default(),
+            table: Table::new(limits),
+            rows: Vec::new(),
+            rejects: Vec::new(),
+        }
+    }
+
+    /// What comes now is from the payload at `place`. Places go up; one that is left out, or gets
+    /// neither event nor reject, is empty.
+    pub(super) fn payload(&mut self, place: usize) {
+        if place != self.payload {
+            self.leave_payload();
+            self.counts.empty += (place - self.payload - 1) as u64;
+            self.payload = place;
+        }
+    }
+
+    fn leave_payload(&mut self) {
+        self.counts.empty += u64::from(self.index == 0);
+        self.index = 0;
+    }
+
+    /// An event of `bytes` bytes. `write` puts its fields at the row that it is given; it may be
+    /// asked a second time, for another table.
+    pub(super) fn event(
+        &mut self,
+        bytes: usize,
+        mut write: impl FnMut(&mut Fields, usize, &mut Cells),
+    ) -> Result<(), TooLarge> {
+        if !self.try_event(&mut write) {
+            // Too much for what the table has left: try with a table of its own.
+            if self.table.rows.is_empty() {
+                self.table = Table::new(&self.limits);
+                return Err(TooLarge);
+            }
+            self.cut();
+            if !self.try_event(&mut write) {
+                self.table = Table::new(&self.limits);
+                return Err(TooLarge);
+            }
+        }
+        self.table.rows.push(RowId {
+            payload: self.payload as u32,
+            index: self.index,
+        });
+        self.index += 1;
+        self.table.bytes += bytes;
+        if self.table.cells.used() > self.limits.max_table_cells
+            || self.table.bytes > self.limits.max_table_bytes
+        {
+            self.cut();
+        }
+        Ok(())
+    }
+
+    fn try_event(&mut self, write: &mut impl FnMut(&mut Fields, usize, &mut Cells)) -> bool {
+        let Table {
+            fields,
+            rows,
+            cells,
+            ..
+        } = &mut self.table;
+        let row = rows.len();
+        let used = cells.used();
+        write(fields, row, cells);
+        if cells.over() {
+            fields.truncate(row);
+            fields.forget_since(row);
+            cells.reset(used);
+            return false;
+        }
+        true
+    }
+
+    /// A piece of the payload that is no event: its bytes `range`.
+    pub(super) fn reject(
+        &mut self,
+        range: std::ops::Range<usize>,
+        code: RejectCode,
+        reason: String,
+    ) {
+        let payload = &self.payloads[self.payload];
+        self.rejects.push(Reject {
+            sequence: payload.sequence.clone(),
+            subsequence: payload.subsequence,
+            partition_key: Arc::clone(&payload.partition_key),
+            arrival: payload.arrival,
+            index: self.index,
+            data: piece(&payload.data, range),
+            code,
+            reason,
+        });
+        self.index += 1;
+    }
+
+    /// Ends the table; the next row begins another.
+    fn cut(&mut self) {
+        let table = mem::replace(&mut self.table, Table::new(&self.limits));
+        if table.rows.is_empty() {
+            return;
+        }
+        self.counts.rows += table.rows.len() as u64;
+        self.rows.push(finish(table, self.payloads));
+    }
+
+    /// Everything that came in.
+    pub(super) fn finish(mut self) -> Taken {
+        self.cut();
+        if !self.payloads.is_empty() {
+            self.leave_payload();
+            self.counts.empty += (self.payloads.len() - self.payload - 1) as u64;
+        }
+        self.counts.rejects = self.rejects.len() as u64;
+        Taken {
+            rows: self.rows,
+            rejects: self.rejects,
+            counts: self.counts,
+        }
+    }
+}
+
+/// The bytes of a piece. A small one is copied, so that it does not keep the whole payload in memory.
+fn piece(data: &Bytes, range: std::ops::Range<usize>) -> Bytes {
+    if range.len() < data.len() / 2 {
+        Bytes::copy_from_slice(&data[range])
+    } else {
+        data.slice(range)
+    }
+}
+
+fn finish(table: Table, payloads: &[Payload]) -> Rows {
+    let Table { fields, rows, .. } = table;
+    let len = rows.len();
+    let of = |row: &RowId| &payloads[row.payload as usize];
+    let texts = |text: &dyn Fn(&Payload) -> usize| rows.iter().map(|row| text(of(row))).sum();
+    let mut sequence = StringBuilder::with_capacity(len, texts(&|p| p.sequence.as_str().len()));
+    let mut partition_key = StringBuilder::with_capacity(len, texts(&|p| p.partition_key.len()));
+    for row in &rows {
+        sequence.append_value(of(row).sequence.as_str());
+        partition_key.append_value(&of(row).partition_key);
+    }
+    // KPL counts within one record and events within one payload: both are far below the limits.
+    let subsequence = rows
+        .iter()
+        .map(|row| of(row).subsequence as i64)
+        .collect::<Vec<_>>();
+    let index = rows.iter().map(|row| row.index as i32).collect::<Vec<_>>();
+    let arrival = rows.iter().map(|row| of(row).arrival).collect::<Vec<_>>();
+    let (fields, columns) = fields.into_columns(len);
+    Rows {
+        len,
+        schema: Arc::new(Schema { fields }),
+        columns,
+        sequence: Arc::new(sequence.finish()),
+        subsequence: Arc::new(Int64Array::from(subsequence)),
+        partition_key: Arc::new(partition_key.finish()),
+        arrival: Arc::new(TimestampMillisecondArray::from(arrival).with_timezone("UTC")),
+        index: Arc::new(Int32Array::from(index)),
+    }
+}

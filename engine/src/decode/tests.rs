@@ -1,0 +1,4 @@
+//! What a decoder makes of payloads, by effect.
+
+mod payloads;
+mod rules;

@@ -1,0 +1,151 @@
+//! Payloads in, rows out as JSON text.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
+use bytes::Bytes;
+
+use crate::budget::Budget;
+use crate::decode::{DecodeLimits, Decoder};
+use crate::schema::text::{JsonText, ObjectText, quoted_key};
+use crate::types::{
+    BatchHead, ClaimNumber, ClaimRef, DecodedBatch, Epoch, KinesisShardId, LaneId, Payload,
+    PayloadBatch, Position, Rows, SequenceNumber, Window,
+};
+
+/// A payload batch of the given payloads, with sequence numbers from 100 on.
+pub(super) fn batch(payloads: &[&[u8]], budget: &Budget) -> PayloadBatch {
+    let payloads: Vec<Payload> = payloads
+        .iter()
+        .enumerate()
+        .map(|(place, data)| Payload {
+            sequence: sequence(place),
+            subsequence: 7,
+            partition_key: Arc::from(format!("key-{place}")),
+            arrival: 1_000 + place as i64,
+            data: Bytes::copy_from_slice(data),
+        })
+        .collect();
+    let head = BatchHead {
+        claim: ClaimRef {
+            epoch: Epoch(1),
+            lane: LaneId(0),
+            claim: ClaimNumber(1),
+        },
+        shard: KinesisShardId::new("shardId-000000000000"),
+        window: Window(5),
+        from: Position::Horizon,
+        to: sequence(payloads.len()),
+        arrival_at_to: 2_000,
+        records: payloads.len() as u64,
+    };
+    let credit = budget.charge(payloads.iter().map(|payload| payload.data.len()).sum());
+    PayloadBatch {
+        head,
+        payloads,
+        credit,
+    }
+}
+
+fn sequence(place: usize) -> SequenceNumber {
+    SequenceNumber::new(&(100 + place).to_string()).unwrap()
+}
+
+/// Decodes payloads as one batch.
+pub(super) fn decode(payloads: &[&[u8]]) -> DecodedBatch {
+    decode_with(DecodeLimits::default(), payloads)
+}
+
+pub(super) fn decode_with(limits: DecodeLimits, payloads: &[&[u8]]) -> DecodedBatch {
+    let budget = Budget::new(1 << 20);
+    Decoder::new(limits).decode(batch(payloads, &budget), &budget)
+}
+
+/// What each payload became, in the order of `_index`: an event as its canonical text, a reject as
+/// its code and bytes.
+pub(super) fn outcome(batch: &DecodedBatch) -> Vec<Vec<String>> {
+    let mut outcome: BTreeMap<usize, BTreeMap<u32, String>> = BTreeMap::new();
+    for rows in &batch.rows {
+        let sequence = rows.sequence.as_string::<i32>();
+        let index = rows.index.as_primitive::<Int32Type>();
+        for (row, text) in texts(rows).into_iter().enumerate() {
+            let place: usize = sequence.value(row).parse().unwrap();
+            let before = outcome
+                .entry(place - 100)
+                .or_default()
+                .insert(index.value(row) as u32, text);
+            assert_eq!(before, None, "an index twice");
+        }
+    }
+    for reject in &batch.rejects {
+        let place: usize = reject.sequence.as_str().parse().unwrap();
+        let text = format!(
+            "{} {}",
+            reject.code.as_str(),
+            String::from_utf8_lossy(&reject.data)
+        );
+        let before = outcome
+            .entry(place - 100)
+            .or_default()
+            .insert(reject.index, text);
+        assert_eq!(before, None, "an index twice");
+    }
+    (0..batch.counts.payloads as usize)
+        .map(|place| {
+            let found = outcome.remove(&place).unwrap_or_default();
+            assert!(
+                found.keys().copied().eq(0..found.len() as u32),
+                "indexes have a hole"
+            );
+            found.into_values().collect()
+        })
+        .collect()
+}
+
+/// Rows as canonical text: keys in order, nulls left out.
+pub(super) fn texts(rows: &Rows) -> Vec<String> {
+    let mut columns: Vec<_> = rows
+        .schema
+        .fields
+        .iter()
+        .zip(&rows.columns)
+        .map(|(field, array)| {
+            assert_eq!(array.data_type(), &field.data_type.to_arrow());
+            assert_eq!(array.len(), rows.len);
+            (&field.name, JsonText::of(array, &field.data_type))
+        })
+        .collect();
+    columns.sort_by_key(|(name, _)| *name);
+    (0..rows.len)
+        .map(|row| {
+            let mut text = Vec::new();
+            let mut object = ObjectText::open(&mut text);
+            for (name, values) in &columns {
+                if !values.is_null(row) {
+                    values.write(row, object.key(&quoted_key(name)));
+                }
+            }
+            object.close();
+            String::from_utf8(text).unwrap()
+        })
+        .collect()
+}
+
+/// Checks that each row says which payload it is from.
+pub(super) fn assert_identities(batch: &DecodedBatch) {
+    for rows in &batch.rows {
+        let sequence = rows.sequence.as_string::<i32>();
+        let key = rows.partition_key.as_string::<i32>();
+        let subsequence = rows.subsequence.as_primitive::<Int64Type>();
+        let arrival = rows.arrival.as_primitive::<TimestampMillisecondType>();
+        for row in 0..rows.len {
+            let place: i64 = sequence.value(row).parse::<i64>().unwrap() - 100;
+            assert_eq!(key.value(row), format!("key-{place}"));
+            assert_eq!(subsequence.value(row), 7);
+            assert_eq!(arrival.value(row), 1_000 + place);
+        }
+        assert_eq!(rows.arrival.null_count(), 0);
+    }
+}
