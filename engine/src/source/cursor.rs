@@ -6,9 +6,13 @@
 use crate::budget::Budget;
 use crate::ports::{IteratorFrom, Records, ShardList, StreamError};
 use crate::types::{
-    ClaimRef, KinesisShardId, PayloadBatch, Position, ReadFrom, ShardEnd, TimestampMs, Watermark,
-    Window, WindowLength,
+    ClaimRef, KinesisShardId, Position, ReadFrom, ShardEnd, TimestampMs, Watermark, Window,
+    WindowLength,
 };
+
+mod step;
+
+pub use step::{CursorError, CursorOutput, CursorStep, Trouble};
 
 use super::batcher::Batcher;
 use super::pacing::{Backoff, Pacing, must_wait};
@@ -21,106 +25,6 @@ const LAG_MARGIN_MS: i64 = 5_000;
 const CAUGHT_UP_PAUSE_MS: i64 = 500;
 /// After so many errors in a row the shard iterator is given up too: it may be what is wrong.
 const FAILURES_PER_ITERATOR: u32 = 5;
-
-/// What a cursor wants done next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CursorStep {
-    /// Get a shard iterator and hand it to [`ShardCursor::on_iterator`].
-    Iterator(IteratorFrom),
-    /// Call GetRecords and hand the answer to [`ShardCursor::on_records`].
-    Fetch {
-        /// The shard iterator.
-        iterator: String,
-        /// The most records.
-        limit: u32,
-    },
-    /// List all Kinesis shards, without filter and to the last page, and hand the answer to
-    /// [`ShardCursor::on_shard_info`]: the stream says that this one ends here but names no child.
-    AskEnd,
-    /// Nothing before `until`.
-    Wait {
-        /// When to ask again.
-        until: TimestampMs,
-    },
-    /// Nothing until the lane's window limit has reached this window
-    /// ([`ShardCursor::limit_moved`]).
-    Blocked {
-        /// The window of the next record.
-        window: Window,
-    },
-    /// The Kinesis shard has been read to its end.
-    Done,
-    /// Reading cannot go on; the claim of the lane has to end.
-    Failed(CursorError),
-}
-
-/// What an answer brought.
-#[derive(Debug)]
-pub enum CursorOutput {
-    /// Payloads of one window; in Kinesis order, joined to the batch before.
-    Batch(PayloadBatch),
-    /// The Kinesis shard is past some windows.
-    Watermark(Watermark),
-    /// It has been read to its end.
-    End(ShardEnd),
-    /// How far the reading is behind the tip.
-    Lag {
-        /// MillisBehindLatest.
-        millis_behind: i64,
-    },
-}
-
-/// Why a Kinesis shard cannot be read on. What is worth trying again never becomes one of these.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum CursorError {
-    /// Kinesis no longer knows the position.
-    #[error(
-        "Kinesis shard {shard}: the position {position} is not accepted any more ({detail}); \
-         what lies after it may be lost: check the stream's retention and that it was not made anew"
-    )]
-    PositionLost {
-        /// The Kinesis shard.
-        shard: KinesisShardId,
-        /// Everything up to here was read.
-        position: Position,
-        /// What Kinesis said.
-        detail: String,
-    },
-    /// Kinesis does not know the Kinesis shard, or the stream, although it is not read to its end.
-    #[error(
-        "Kinesis shard {shard} is gone; it was read up to {position} and not to its end ({detail}): \
-         check that the stream exists and that its retention has not passed"
-    )]
-    ShardGone {
-        /// The Kinesis shard.
-        shard: KinesisShardId,
-        /// Everything up to here was read.
-        position: Position,
-        /// What Kinesis said.
-        detail: String,
-    },
-}
-
-impl CursorError {
-    /// The stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            CursorError::PositionLost { .. } => "source.position_lost",
-            CursorError::ShardGone { .. } => "source.shard_gone",
-        }
-    }
-}
-
-/// What a cursor is trying again after.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// The newest error, in words.
-    pub error: String,
-    /// Errors in a row.
-    pub failures: u32,
-    /// When the next try is made.
-    pub retry_at: TimestampMs,
-}
 
 /// One Kinesis shard's reading.
 #[derive(Debug)]
@@ -523,3 +427,6 @@ enum Stop {
     Beyond(Window),
     Disorder(String),
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,3 +231,6 @@ impl<'a> Fields<'a> {
         Some(range)
     }
 }
+
+#[cfg(test)]
+mod tests;
