@@ -1,36 +1,21 @@
 //! The live tip of one lane: from batches to commits.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use crate::log::{CaughtUp, Commit, DataFile, Entered, LaneState, ShardRange};
-use crate::schema::Schema;
+use crate::log::{CaughtUp, Commit, Entered, LaneState, ShardRange};
 use crate::types::{
-    ClaimRef, Counts, DecodedBatch, KinesisShardId, Position, ReadFrom, SequenceNumber, ShardEnd,
-    TimestampMs, Watermark, Window,
+    ClaimRef, DecodedBatch, KinesisShardId, Position, ReadFrom, ShardEnd, Watermark, Window,
 };
 
+use super::pending::Pending;
 use super::shard_flow::ShardFlow;
-use super::{LaneFault, LaneSnapshot, ShardSnapshot, WindowSnapshot};
+use super::{CommitFiles, LaneFault, LaneSnapshot, ShardSnapshot, WindowSnapshot};
 
 /// Bounds of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneLimits {
     /// How many windows readers may fill at once, at least 1.
     pub max_open_windows: u32,
-}
-
-/// What the writer of a window has put on the target.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CommitFiles {
-    /// Data files in the order of their parts.
-    pub files: Vec<DataFile>,
-    /// Files of rejects.
-    pub rejects: Vec<DataFile>,
-    /// The remembered schema, if this window changed it.
-    pub schema: Option<Arc<Schema>>,
-    /// The format decision in force.
-    pub format: u64,
 }
 
 /// A lane's live tip under one claim: what has been read and is not committed yet.
@@ -46,7 +31,7 @@ pub struct LaneFlow {
     /// Ended ones that the state remembers.
     ended: BTreeSet<KinesisShardId>,
     /// What has arrived and is in no commit, by window.
-    windows: BTreeMap<Window, BTreeMap<KinesisShardId, Pending>>,
+    windows: BTreeMap<Window, Pending>,
     /// The last window that a commit has closed.
     closed_through: Option<Window>,
     /// The last window that was given out for closing, or closed: nothing enters at or below it.
@@ -62,24 +47,9 @@ pub struct LaneFlow {
     stopped: bool,
 }
 
-/// What a window holds of one Kinesis shard.
-#[derive(Clone, Debug)]
-struct Pending {
-    to: SequenceNumber,
-    arrival_at_to: TimestampMs,
-    counts: Counts,
-}
-
 impl LaneFlow {
     /// Begins from what the log says.
     pub fn new(claim: ClaimRef, state: &LaneState, limits: LaneLimits) -> Self {
-        let lowest = state.closed_through.map(Window::next);
-        let open = |position: &Position, window: Window| {
-            ShardFlow::new(
-                position.clone(),
-                lowest.map_or(window, |lowest| lowest.max(window)),
-            )
-        };
         let (ended, live): (Vec<_>, Vec<_>) =
             state.shards.iter().partition(|(_, shard)| shard.ended);
         Self {
@@ -87,7 +57,12 @@ impl LaneFlow {
             limits,
             shards: live
                 .into_iter()
-                .map(|(id, shard)| (id.clone(), open(&shard.position, shard.current_window)))
+                .map(|(id, shard)| {
+                    (
+                        id.clone(),
+                        ShardFlow::new(shard.position.clone(), shard.current_window),
+                    )
+                })
                 .collect(),
             ended: ended.into_iter().map(|(id, _)| id.clone()).collect(),
             windows: BTreeMap::new(),
@@ -151,15 +126,10 @@ impl LaneFlow {
         let flow = Self::open_flow(&mut self.shards, &shard)?;
         let out = flow.batch(batch)?;
         for batch in &out {
-            let in_window = self.windows.entry(batch.head.window).or_default();
-            let pending = in_window.entry(shard.clone()).or_insert_with(|| Pending {
-                to: batch.head.to.clone(),
-                arrival_at_to: batch.head.arrival_at_to,
-                counts: Counts::default(),
-            });
-            pending.to = batch.head.to.clone();
-            pending.arrival_at_to = batch.head.arrival_at_to;
-            pending.counts += batch.counts;
+            self.windows
+                .entry(batch.head.window)
+                .or_default()
+                .add(batch);
         }
         self.settle_end(&shard);
         Ok(out)
@@ -392,18 +362,18 @@ impl LaneFlow {
     /// The commit of what has arrived in `window`, after `closed_through` is set.
     fn commit_window(&mut self, window: Window, files: CommitFiles) -> Result<Commit, LaneFault> {
         let pending = self.windows.remove(&window).unwrap_or_default();
-        check_files(window, &pending, &files)?;
+        pending.check(window, &files)?;
         let mut ranges = BTreeMap::new();
-        for (shard, part) in pending {
+        for (shard, stretch) in pending.stretches {
             let Some(flow) = self.shards.get_mut(&shard) else {
                 return Err(LaneFault::NotRead { shard });
             };
-            let to = Position::At(part.to);
+            let to = Position::At(stretch.to);
             let range = ShardRange {
                 from: std::mem::replace(&mut flow.planned, to.clone()),
                 to,
-                arrival_at_to: part.arrival_at_to,
-                counts: part.counts,
+                arrival_at_to: stretch.arrival_at_to,
+                counts: stretch.counts,
                 current_window: above(self.closed_through, window),
             };
             ranges.insert(shard, range);
@@ -451,9 +421,9 @@ impl LaneFlow {
     fn window_snapshots(&self) -> Vec<WindowSnapshot> {
         self.windows
             .iter()
-            .map(|(window, shards)| WindowSnapshot {
+            .map(|(window, pending)| WindowSnapshot {
                 window: *window,
-                counts: sum(shards),
+                counts: pending.counts(),
                 closing: self
                     .closing_through
                     .is_some_and(|closing| *window <= closing),
@@ -482,37 +452,5 @@ fn above(closed_through: Option<Window>, window: Window) -> Window {
     closed_through.map_or(window, |closed| window.max(closed.next()))
 }
 
-fn sum(shards: &BTreeMap<KinesisShardId, Pending>) -> Counts {
-    let mut counts = Counts::default();
-    for pending in shards.values() {
-        counts += pending.counts;
-    }
-    counts
-}
-
-/// The files must hold exactly what the batches held, or a message got lost on its way.
-fn check_files(
-    window: Window,
-    pending: &BTreeMap<KinesisShardId, Pending>,
-    files: &CommitFiles,
-) -> Result<(), LaneFault> {
-    let counts = sum(pending);
-    let rows = |files: &[DataFile]| -> u64 {
-        files
-            .iter()
-            .filter(|file| file.window == window)
-            .map(|file| file.rows)
-            .sum()
-    };
-    let (file_rows, file_rejects) = (rows(&files.files), rows(&files.rejects));
-    if (file_rows, file_rejects) == (counts.rows, counts.rejects) {
-        return Ok(());
-    }
-    Err(LaneFault::FilesDiffer {
-        window,
-        file_rows,
-        file_rejects,
-        rows: counts.rows,
-        rejects: counts.rejects,
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,11 @@
 
 mod fault;
 mod lane_flow;
+mod pending;
 mod shard_flow;
 mod snapshot;
 
 pub use fault::LaneFault;
-pub use lane_flow::{CommitFiles, LaneFlow, LaneLimits};
+pub use lane_flow::{LaneFlow, LaneLimits};
+pub use pending::CommitFiles;
 pub use snapshot::{LaneSnapshot, ShardSnapshot, WindowSnapshot};
