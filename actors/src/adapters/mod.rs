@@ -8,10 +8,12 @@ mod dispatch;
 pub mod host;
 pub mod kinesis;
 pub mod local;
+mod open;
 pub mod s3;
 
 pub use connection::{ConnectionError, sdk_config};
 pub use host::SystemHost;
 pub use kinesis::{KinesisStream, StreamId};
 pub use local::LocalStore;
+pub use open::{OpenError, open_stream, open_target};
 pub use s3::{S3Options, S3Store};

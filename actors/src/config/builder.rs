@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use shardmill_engine::parquet::Compression;
 use shardmill_engine::types::WindowLength;
 
 use super::document::Values;
 use super::problem::{ConfigError, Report};
 use super::reference;
 use super::resolve::resolve;
-use super::source::{Compression, Connection, DataSource};
+use super::source::{Connection, DataSource};
 use super::value::{Kind, Raw, StartFrom, Value};
 
 /// Collects the settings of a data source; see [`DataSource::builder`].
@@ -38,7 +39,8 @@ pub struct DataSourceBuilder {
 enum Setting {
     Text(String),
     Number(u64),
-    Start(StartFrom),
+    /// What its type alone makes right.
+    Value(Value),
 }
 
 impl DataSourceBuilder {
@@ -68,10 +70,8 @@ impl DataSourceBuilder {
     }
 
     /// Where a new data source begins.
-    pub fn read_from(mut self, start: StartFrom) -> Self {
-        self.settings
-            .push(("kinesis.read_from".to_owned(), Setting::Start(start)));
-        self
+    pub fn read_from(self, start: StartFrom) -> Self {
+        self.value("kinesis.read_from", Value::Start(start))
     }
 
     /// Parallel readers.
@@ -82,6 +82,11 @@ impl DataSourceBuilder {
     /// Deepest nesting of an event.
     pub fn max_depth(self, depth: usize) -> Self {
         self.number("content.max_depth", depth as u64)
+    }
+
+    /// Largest event, in bytes.
+    pub fn max_event_size(self, bytes: usize) -> Self {
+        self.number("content.max_event_size", bytes as u64)
     }
 
     /// `s3://BUCKET/PREFIX`, or a local folder.
@@ -99,6 +104,11 @@ impl DataSourceBuilder {
     pub fn target_connection(self, connection: &Connection) -> Self {
         self.text("target.connection", "target")
             .connection("target", connection)
+    }
+
+    /// Whether checksums of bodies are sent to S3 and checked.
+    pub fn checksums(self, checksums: bool) -> Self {
+        self.value("target.checksums", Value::Bool(checksums))
     }
 
     /// Lanes.
@@ -127,6 +137,21 @@ impl DataSourceBuilder {
     /// Memory of the rows that make one row group, in bytes.
     pub fn row_group_size(self, bytes: usize) -> Self {
         self.number("parquet.row_group_size", bytes as u64)
+    }
+
+    /// Encoded values, before compression, after which a page ends, in bytes.
+    pub fn page_size(self, bytes: usize) -> Self {
+        self.number("parquet.page_size", bytes as u64)
+    }
+
+    /// Largest dictionary of a column in a row group, in bytes.
+    pub fn dictionary_size(self, bytes: usize) -> Self {
+        self.number("parquet.dictionary_size", bytes as u64)
+    }
+
+    /// Columns that get a bloom filter, each by its path with dots.
+    pub fn bloom_filter_columns(self, columns: Vec<String>) -> Self {
+        self.value("parquet.bloom_filter_columns", Value::Texts(columns))
     }
 
     /// Most leaf columns of events in a file.
@@ -190,6 +215,11 @@ impl DataSourceBuilder {
         self
     }
 
+    fn value(mut self, path: &str, value: Value) -> Self {
+        self.settings.push((path.to_owned(), Setting::Value(value)));
+        self
+    }
+
     fn connection(mut self, name: &str, connection: &Connection) -> Self {
         self.connections.push(name.to_owned());
         let parts = [
@@ -219,7 +249,7 @@ impl Setting {
         };
         let kind = reference::find(&pattern).map_or(Kind::Text, |key| key.kind);
         let value = match self {
-            Setting::Start(start) => return Ok(Value::Start(*start)),
+            Setting::Value(value) => return Ok(value.clone()),
             Setting::Text(text) => kind.read(&Raw::Text {
                 text: text.clone(),
                 filled: false,
@@ -231,7 +261,7 @@ impl Setting {
                 (_, Kind::Secret) => "this".to_owned(),
                 (Setting::Text(text), _) => format!("{text:?}"),
                 (Setting::Number(number), _) => number.to_string(),
-                (Setting::Start(start), _) => format!("{start:?}"),
+                (Setting::Value(value), _) => format!("{value:?}"),
             };
             format!("`{path}` must be {}, not {shown}", kind.allowed())
         })

@@ -176,6 +176,17 @@ impl Walk<'_, '_> {
             DeValue::Integer(number) => {
                 Raw::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok())
             }
+            DeValue::Boolean(yes) => Raw::Bool(*yes),
+            DeValue::Array(items) => {
+                let mut texts = Vec::with_capacity(items.len());
+                for item in items {
+                    match self.raw(path, item)? {
+                        Raw::Text { text, .. } => texts.push(text),
+                        _ => return Some(Raw::Other("array of other things")),
+                    }
+                }
+                Raw::Texts(texts)
+            }
             DeValue::Datetime(datetime) => Raw::Datetime(datetime.to_string()),
             other => Raw::Other(other.type_str()),
         })
@@ -232,6 +243,8 @@ impl Raw {
         match self {
             Raw::Text { .. } => "a text".into(),
             Raw::Integer(_) => "a number".into(),
+            Raw::Bool(_) => "a boolean".into(),
+            Raw::Texts(_) => "a list".into(),
             Raw::Datetime(_) => "a date".into(),
             Raw::Other(name) => article(name).into(),
         }
@@ -245,6 +258,8 @@ impl Raw {
             Raw::Text { text, .. } => format!("{text:?}").into(),
             Raw::Integer(Some(number)) => number.to_string().into(),
             Raw::Integer(None) => "so large a number".into(),
+            Raw::Bool(yes) => yes.to_string().into(),
+            Raw::Texts(_) => "a list with an empty text".into(),
             Raw::Datetime(text) => text.clone().into(),
             Raw::Other(name) => article(name).into(),
         }

@@ -20,9 +20,10 @@ pub use memory::{
     UNSENT_PART_BYTES,
 };
 pub use problem::{At, ConfigError, Problem};
+pub use shardmill_engine::parquet::{Compression, ParquetOptions};
 pub use source::{
-    Compression, Connection, ContentFormat, ContentSettings, DataSource, EngineSettings,
-    KinesisSettings, ParquetSettings, TargetSettings, TargetUrl,
+    Connection, ContentFormat, ContentSettings, DataSource, EngineSettings, KinesisSettings,
+    TargetSettings, TargetUrl,
 };
 pub use value::{Kind, StartFrom, format_size};
 

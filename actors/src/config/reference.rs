@@ -115,6 +115,13 @@ pub const KEYS: &[Key] = &[
         example: "64",
     },
     Key {
+        path: "content.max_event_size",
+        kind: Kind::Size { min: KIB, max: GIB },
+        default: Default::Value("64 MiB"),
+        meaning: "Largest event. What is larger becomes a reject.",
+        example: "\"16 MiB\"",
+    },
+    Key {
         path: "target.url",
         kind: Kind::Text,
         default: Default::Required,
@@ -128,6 +135,14 @@ pub const KEYS: &[Key] = &[
         default: Default::Unset("the AWS SDK's usual chain of credentials and endpoints"),
         meaning: "The `[connection.NAME]` table to reach the bucket with.",
         example: "\"prod\"",
+    },
+    Key {
+        path: "target.checksums",
+        kind: Kind::Bool,
+        default: Default::Value("true"),
+        meaning: "Whether checksums of bodies are sent to S3 and checked. `false` is for servers \
+                  that do not know them.",
+        example: "true",
     },
     Key {
         path: "target.execution_parallelism",
@@ -176,6 +191,35 @@ pub const KEYS: &[Key] = &[
         meaning: "Most leaf columns of events in a file. New fields beyond it go, as JSON, into \
                   the column `_overflow`.",
         example: "500",
+    },
+    Key {
+        path: "parquet.page_size",
+        kind: Kind::Size {
+            min: 4 * KIB,
+            max: 64 * MIB,
+        },
+        default: Default::Value("1 MiB"),
+        meaning: "Encoded values, before compression, after which a page ends.",
+        example: "\"512 KiB\"",
+    },
+    Key {
+        path: "parquet.dictionary_size",
+        kind: Kind::Size {
+            min: 0,
+            max: 64 * MIB,
+        },
+        default: Default::Value("256 KiB"),
+        meaning: "Largest dictionary of a column in a row group. A column with more distinct \
+                  values goes on without one.",
+        example: "\"1 MiB\"",
+    },
+    Key {
+        path: "parquet.bloom_filter_columns",
+        kind: Kind::Texts,
+        default: Default::Unset("none"),
+        meaning: "Columns that get a bloom filter, each by its path with dots: for columns by \
+                  which single values are looked up.",
+        example: "[\"user.id\", \"_partition_key\"]",
     },
     Key {
         path: "engine.memory_budget",

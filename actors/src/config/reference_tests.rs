@@ -42,9 +42,12 @@ fn every_key_that_is_read_changes_the_data_source() {
             _ => match key.kind {
                 Kind::Integer { max, .. } if key.path == "kinesis.shards" => max.to_string(),
                 Kind::Integer { .. } => "1".to_owned(),
-                Kind::Size { .. } => "\"300 MiB\"".to_owned(),
+                Kind::Size { .. } if key.path == "engine.memory_budget" => "\"300 MiB\"".to_owned(),
+                Kind::Size { .. } => "\"2 MiB\"".to_owned(),
                 Kind::Duration { .. } => "\"7 s\"".to_owned(),
                 Kind::Choice(_) => "\"none\"".to_owned(),
+                Kind::Bool => "false".to_owned(),
+                Kind::Texts => "[\"other\"]".to_owned(),
                 Kind::StartFrom => "\"start\"".to_owned(),
                 Kind::Url => "\"https://other\"".to_owned(),
                 _ => "\"other\"".to_owned(),

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shardmill_engine::parquet::{Compression, ParquetOptions};
 use shardmill_engine::types::WindowLength;
 
 use super::document::Values;
@@ -11,8 +12,8 @@ use super::memory::{MIN_OPEN_WINDOWS, MemoryPlan};
 use super::problem::{Report, nearest};
 use super::reference::{self, Default};
 use super::source::{
-    Compression, Connection, ContentFormat, ContentSettings, DataSource, EngineSettings,
-    KinesisSettings, ParquetSettings, TargetSettings, TargetUrl,
+    Connection, ContentFormat, ContentSettings, DataSource, EngineSettings, KinesisSettings,
+    TargetSettings, TargetUrl,
 };
 use super::value::{StartFrom, Value, format_size};
 
@@ -92,14 +93,14 @@ impl Resolver<'_, '_> {
     fn optional_text(&self, path: &str) -> Option<String> {
         match self.value(path)? {
             Value::Text(text) => Some(text),
-            Value::Number(_) | Value::Start(_) => None,
+            _ => None,
         }
     }
 
     fn number(&self, path: &str) -> Option<u64> {
         match self.value(path)? {
             Value::Number(number) => Some(number),
-            Value::Text(_) | Value::Start(_) => None,
+            _ => None,
         }
     }
 
@@ -133,9 +134,11 @@ impl Resolver<'_, '_> {
 
     fn content(&self) -> Option<ContentSettings> {
         let max_depth = self.size("content.max_depth")?;
+        let max_event_size = self.size("content.max_event_size")?;
         Some(ContentSettings {
             format: ContentFormat::Json,
             max_depth,
+            max_event_size,
         })
     }
 
@@ -159,10 +162,12 @@ impl Resolver<'_, '_> {
         });
         let connection = self.connection("target.connection")?;
         let execution_parallelism = self.small("target.execution_parallelism")?;
+        let checksums = self.value("target.checksums") == Some(Value::Bool(true));
         Some(TargetSettings {
             url: url?,
             connection,
             execution_parallelism,
+            checksums,
         })
     }
 
@@ -202,11 +207,18 @@ impl Resolver<'_, '_> {
         Some(connection)
     }
 
-    fn parquet(&mut self) -> Option<ParquetSettings> {
-        Some(ParquetSettings {
+    fn parquet(&mut self) -> Option<ParquetOptions> {
+        let bloom_filter_columns = match self.value("parquet.bloom_filter_columns") {
+            Some(Value::Texts(columns)) => columns,
+            _ => Vec::new(),
+        };
+        Some(ParquetOptions {
             compression: self.compression()?,
-            row_group_size: self.size("parquet.row_group_size")?,
+            row_group_bytes: self.size("parquet.row_group_size")?,
             max_columns: self.size("parquet.max_columns")?,
+            page_bytes: self.size("parquet.page_size")?,
+            dictionary_bytes: self.size("parquet.dictionary_size")?,
+            bloom_filter_columns,
         })
     }
 

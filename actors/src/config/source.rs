@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::WindowLength;
 
 use super::builder::DataSourceBuilder;
@@ -21,7 +22,7 @@ pub struct DataSource {
     pub(super) kinesis: KinesisSettings,
     pub(super) content: ContentSettings,
     pub(super) target: TargetSettings,
-    pub(super) parquet: ParquetSettings,
+    pub(super) parquet: ParquetOptions,
     pub(super) engine: EngineSettings,
     pub(super) window_length: WindowLength,
 }
@@ -48,6 +49,8 @@ pub struct ContentSettings {
     pub format: ContentFormat,
     /// Deepest nesting of an event.
     pub max_depth: usize,
+    /// Largest event, in bytes.
+    pub max_event_size: usize,
 }
 
 /// A format of payloads.
@@ -68,6 +71,8 @@ pub struct TargetSettings {
     pub connection: Connection,
     /// Lanes.
     pub execution_parallelism: u32,
+    /// Whether checksums of bodies are sent to S3 and checked.
+    pub checksums: bool,
 }
 
 /// The place of a target. The files of a data source lie below its name there.
@@ -82,35 +87,6 @@ pub enum TargetUrl {
         /// The prefix.
         prefix: String,
     },
-}
-
-/// `[parquet]`: how files are written.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ParquetSettings {
-    /// Compression with its level.
-    pub compression: Compression,
-    /// Memory of the rows that make one row group, in bytes.
-    pub row_group_size: usize,
-    /// Most leaf columns of events in a file.
-    pub max_columns: usize,
-}
-
-/// A compression of Parquet pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// Zstandard, level 1 to 22.
-    Zstd(u32),
-    /// Snappy.
-    Snappy,
-    /// LZ4 as Parquet defines it (`LZ4_RAW`).
-    Lz4Raw,
-    /// Gzip, level 0 to 9.
-    Gzip(u32),
-    /// Brotli, level 0 to 11.
-    Brotli(u32),
-    /// None.
-    None,
 }
 
 /// `[engine]`: what the process may use.
@@ -247,8 +223,8 @@ impl DataSource {
         &self.target
     }
 
-    /// How files are written.
-    pub fn parquet(&self) -> &ParquetSettings {
+    /// `[parquet]`: how files are written.
+    pub fn parquet(&self) -> &ParquetOptions {
         &self.parquet
     }
 

@@ -54,7 +54,7 @@ fn the_smallest_configuration_has_every_default() {
         TargetUrl::Local(PathBuf::from("/conf/./lake"))
     );
     assert_eq!(source.target().execution_parallelism, 1);
-    assert_eq!(source.parquet().compression, Compression::Zstd(1));
+    assert_eq!(source.parquet(), &ParquetOptions::default());
     assert_eq!(source.engine().memory.budget, 256 << 20);
     assert_eq!(source.engine().stop_deadline, Duration::from_secs(30));
     assert!(source.engine().threads >= 1);

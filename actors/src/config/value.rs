@@ -20,6 +20,10 @@ pub enum StartFrom {
 pub enum Kind {
     /// A text that is not empty.
     Text,
+    /// A list of texts, none of them empty.
+    Texts,
+    /// `true` or `false`.
+    Bool,
     /// A text that is never shown.
     Secret,
     /// A name that can be a folder's.
@@ -47,6 +51,10 @@ pub(super) enum Raw {
     Text { text: String, filled: bool },
     /// An integer; `None` if it is beyond what any key takes.
     Integer(Option<i64>),
+    /// `true` or `false`.
+    Bool(bool),
+    /// A list of texts.
+    Texts(Vec<String>),
     /// A date with a time, as written.
     Datetime(String),
     /// Anything else, by its name in TOML.
@@ -57,6 +65,8 @@ pub(super) enum Raw {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Text(String),
+    Texts(Vec<String>),
+    Bool(bool),
     /// An integer, a size in bytes, or a duration in milliseconds.
     Number(u64),
     Start(StartFrom),
@@ -76,6 +86,8 @@ impl Kind {
     pub fn allowed(&self) -> String {
         match *self {
             Kind::Text | Kind::Secret => "a text".to_owned(),
+            Kind::Texts => "a list of texts".to_owned(),
+            Kind::Bool => "true or false".to_owned(),
             Kind::Name => {
                 "a name of 1 to 64 letters, digits, `_`, `-` or `.` that begins with a letter or \
                  digit"
@@ -122,7 +134,7 @@ impl Kind {
     /// The text of a default as TOML: quoted unless it is a number.
     pub(super) fn as_toml(&self, text: &str) -> String {
         match self {
-            Kind::Integer { .. } => text.to_owned(),
+            Kind::Integer { .. } | Kind::Bool => text.to_owned(),
             _ => format!("\"{text}\""),
         }
     }
@@ -131,13 +143,20 @@ impl Kind {
     pub(super) fn read(&self, raw: &Raw) -> Result<Value, Refusal> {
         match (raw, self) {
             (Raw::Text { text, filled: true }, _) => self.parse(text),
-            (Raw::Text { filled: false, .. }, Kind::Integer { .. }) => Err(Refusal::WrongType),
+            (Raw::Text { filled: false, .. }, Kind::Integer { .. } | Kind::Bool | Kind::Texts) => {
+                Err(Refusal::WrongType)
+            }
             (Raw::Text { text, .. }, _) => self.parse(text),
             (Raw::Integer(number), Kind::Integer { .. } | Kind::Size { .. }) => number
                 .and_then(|number| u64::try_from(number).ok())
                 .and_then(|number| self.in_range(number))
                 .ok_or(Refusal::WrongValue),
             (Raw::Datetime(text), Kind::StartFrom) => self.parse(text),
+            (Raw::Bool(yes), Kind::Bool) => Ok(Value::Bool(*yes)),
+            (Raw::Texts(texts), Kind::Texts) => match texts.iter().any(String::is_empty) {
+                true => Err(Refusal::WrongValue),
+                false => Ok(Value::Texts(texts.clone())),
+            },
             _ => Err(Refusal::WrongType),
         }
     }
@@ -146,6 +165,13 @@ impl Kind {
     pub(super) fn parse(&self, text: &str) -> Result<Value, Refusal> {
         let value = match *self {
             Kind::Text | Kind::Secret => (!text.is_empty()).then(|| Value::Text(text.to_owned())),
+            Kind::Bool => text.parse().ok().map(Value::Bool),
+            // One text from the environment is a list of one, or several between commas.
+            Kind::Texts => {
+                let texts = text.split(',').map(|text| text.trim().to_owned());
+                let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
+                Some(Value::Texts(texts))
+            }
             Kind::Name => is_name(text).then(|| Value::Text(text.to_owned())),
             Kind::Stream => is_stream(text).then(|| Value::Text(text.to_owned())),
             Kind::Url => is_url(text).then(|| Value::Text(text.to_owned())),

@@ -1,0 +1,113 @@
+//! From a data source's settings to the ports over what they name.
+
+use std::sync::Arc;
+
+use shardmill_engine::ports::{Store, Stream};
+
+use super::{ConnectionError, KinesisStream, LocalStore, S3Options, S3Store, StreamId, sdk_config};
+use crate::config::{DataSource, TargetUrl};
+
+/// Why a stream or a target could not be opened. No call has been made.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The connection cannot be used.
+    #[error("{side}: {error}")]
+    Connection {
+        /// `kinesis` or `target`.
+        side: &'static str,
+        /// Why.
+        error: ConnectionError,
+    },
+    /// The name of the stream is no name of a stream.
+    #[error("`kinesis.stream` is neither the name nor the ARN of a stream: {0:?}")]
+    Stream(String),
+    /// The folder cannot be one.
+    #[error("`target.url` is no folder that can be used: {0}")]
+    Folder(std::io::Error),
+}
+
+impl OpenError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            OpenError::Connection { error, .. } => error.code(),
+            OpenError::Stream(_) => "connection.stream",
+            OpenError::Folder(_) => "connection.folder",
+        }
+    }
+}
+
+/// The stream of a data source. Makes no call to it; may ask for the region.
+pub async fn open_stream(source: &DataSource) -> Result<Arc<dyn Stream>, OpenError> {
+    let settings = source.kinesis();
+    let stream = StreamId::parse(&settings.stream)
+        .ok_or_else(|| OpenError::Stream(settings.stream.clone()))?;
+    let mut connection = settings.connection.clone();
+    // An ARN says where its stream is.
+    connection.region = connection
+        .region
+        .or_else(|| stream.region().map(str::to_owned));
+    let sdk = sdk_config(&connection)
+        .await
+        .map_err(|error| OpenError::Connection {
+            side: "kinesis",
+            error,
+        })?;
+    Ok(Arc::new(KinesisStream::new(&sdk, stream)))
+}
+
+/// The target of a data source, rooted at the source's own folder. Makes no call to it; may ask for
+/// the region.
+pub async fn open_target(source: &DataSource) -> Result<Arc<dyn Store>, OpenError> {
+    match &source.target().url {
+        TargetUrl::Local(folder) => {
+            let store = LocalStore::new(folder.join(source.name())).map_err(OpenError::Folder)?;
+            Ok(Arc::new(store))
+        }
+        TargetUrl::S3 { bucket, prefix } => {
+            let connection = &source.target().connection;
+            let sdk = sdk_config(connection)
+                .await
+                .map_err(|error| OpenError::Connection {
+                    side: "target",
+                    error,
+                })?;
+            let mut options = S3Options::new(bucket, format!("{prefix}/{}", source.name()));
+            options.checksums = source.target().checksums;
+            Ok(Arc::new(S3Store::new(&sdk, options)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_local_target_is_rooted_at_the_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = DataSource::builder("clicks")
+            .stream("clickstream")
+            .target_folder(folder.path())
+            .build()
+            .unwrap();
+        let store = open_target(&source).await.unwrap();
+        store
+            .put_if_absent("_x", Bytes::from_static(b"x"))
+            .await
+            .unwrap();
+        assert!(folder.path().join("clicks/_x").is_file());
+    }
+
+    #[tokio::test]
+    async fn the_region_of_an_arn_is_enough() {
+        let source = DataSource::builder("clicks")
+            .stream("arn:aws:kinesis:eu-west-1:123456789012:stream/clickstream")
+            .target("./lake")
+            .build()
+            .unwrap();
+        assert!(open_stream(&source).await.is_ok());
+    }
+}
