@@ -1,5 +1,6 @@
 //! The lanes of the next epoch, made from the sealed lanes of the last one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{LaneState, ShardState};
@@ -37,6 +38,29 @@ pub(super) fn next_lanes(sealed: &[LaneState], lanes: usize) -> Vec<LaneState> {
         lane.closed_through = closed.or(lowest).flatten();
     }
     next
+}
+
+/// Whether an epoch's lanes hold what the sealed lanes before it held: every Kinesis shard once and
+/// as it was, and nothing closed that was not closed for it. Says what is wrong.
+pub(super) fn carries_on(sealed: &[&LaneState], next: &[LaneState]) -> Result<(), String> {
+    let mut before: BTreeMap<&KinesisShardId, (Option<Window>, &ShardState)> = BTreeMap::new();
+    for lane in sealed {
+        let shards = lane.shards.iter();
+        before.extend(shards.map(|(id, state)| (id, (lane.closed_through, state))));
+    }
+    for lane in next {
+        for (id, state) in &lane.shards {
+            match before.remove(id) {
+                Some((closed, was)) if was == state && lane.closed_through <= closed => {}
+                Some(_) => return Err(format!("Kinesis shard {id} changed between the epochs")),
+                None => return Err(format!("Kinesis shard {id} is new, or there twice")),
+            }
+        }
+    }
+    match before.first_key_value() {
+        Some((id, _)) => Err(format!("Kinesis shard {id} is missing")),
+        None => Ok(()),
+    }
 }
 
 /// Open or ended Kinesis shards in the order of their lanes, each with its lane's `closed_through`.

@@ -9,6 +9,7 @@ mod check;
 mod checkpoint;
 mod cleanup;
 mod error;
+mod follow;
 mod guard;
 mod lane;
 mod lanes;
@@ -18,9 +19,12 @@ mod objects;
 mod record;
 mod start;
 mod state;
+mod view;
+mod walk;
 
 pub use cleanup::{Cleanup, LaneOver, Swept};
 pub use error::{EntryAt, EntryFault, LogError, OtherProcess};
+pub use follow::{Followed, Follower};
 pub use guard::Guard;
 pub use lane::LaneLog;
 pub use objects::parse;
@@ -31,3 +35,5 @@ pub use record::{
 };
 pub use start::{Identity, SourceOptions, claim_lanes, open_source, read_source, take_generation};
 pub use state::LaneFold;
+pub use view::{LaneView, SourceView, read_state};
+pub use walk::{Walk, Walked};

@@ -1,0 +1,290 @@
+//! A walk over all that is left of a source's logs, with every check that can be made (`verify`).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::objects::Objects;
+use super::start::required;
+use super::{
+    Checkpoint, Entry, EntryAt, LaneFold, LanesRecord, LogError, SourceRecord, lanes, load, names,
+};
+use crate::ports::{Host, Store};
+use crate::types::{Epoch, LaneId, WindowLength};
+
+/// What a walk comes by, in order: epoch by epoch, in it lane by lane, in it by number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Walked {
+    /// An epoch begins.
+    Epoch(Arc<LanesRecord>),
+    /// An entry.
+    Entry {
+        /// Where it stands.
+        at: EntryAt,
+        /// What it says.
+        entry: Box<Entry>,
+        /// Whether it was checked against the state before it. Not where retention has deleted
+        /// entries that a checkpoint covers.
+        checked: bool,
+    },
+    /// A lane ends: the fold of its log.
+    Lane(Box<LaneFold>),
+}
+
+/// Walks over the logs that were there when it began, once, from the first epoch on. Every entry is
+/// checked against the fold of those before it, every checkpoint against the fold at its number,
+/// and every epoch against the seals that it was made from.
+pub struct Walk {
+    objects: Objects,
+    window_length: WindowLength,
+    newest: Epoch,
+    epoch: Option<Arc<LanesRecord>>,
+    /// Lanes of `epoch` that are to come.
+    to_come: VecDeque<LaneId>,
+    lane: Option<LaneWalk>,
+    /// The ends of the lanes of `epoch` so far.
+    ends: Vec<LaneFold>,
+}
+
+struct LaneWalk {
+    /// The fold up to the last entry; `None` after a hole until a checkpoint is reached.
+    fold: Option<LaneFold>,
+    at: EntryAt,
+    checkpoints: BTreeMap<u64, LaneFold>,
+    /// Whether retention has run in this lane: then entries that a checkpoint covers may be gone.
+    has_expired: bool,
+    listed: VecDeque<u64>,
+    /// After which name the listing goes on; `None` once it is over.
+    list_after: Option<String>,
+}
+
+impl Walk {
+    /// Begins a walk; `None` if the target holds no source.
+    ///
+    /// # Errors
+    /// What reading can bring.
+    pub async fn begin(
+        store: Arc<dyn Store>,
+        host: Arc<dyn Host>,
+    ) -> Result<Option<Self>, LogError> {
+        let objects = Objects::starting(store, host);
+        let Some(source) = objects.get::<SourceRecord>(names::SOURCE).await? else {
+            return Ok(None);
+        };
+        let newest = objects
+            .highest(0, |number| names::lanes(Epoch(number)))
+            .await?;
+        Ok(Some(Self {
+            objects,
+            window_length: source.window_length_ms,
+            newest: Epoch(newest),
+            epoch: None,
+            to_come: VecDeque::new(),
+            lane: None,
+            ends: Vec::new(),
+        }))
+    }
+
+    /// The source's window length.
+    pub fn window_length(&self) -> WindowLength {
+        self.window_length
+    }
+
+    /// The next step; `None` at the end.
+    ///
+    /// # Errors
+    /// The first violation: `log.broken`, `log.missing`, `log.damaged`; and what reading can bring.
+    pub async fn next(&mut self) -> Result<Option<Walked>, LogError> {
+        if let Some(lane) = &mut self.lane {
+            if let Some(walked) = lane.next(&self.objects, self.window_length).await? {
+                return Ok(Some(walked));
+            }
+        }
+        if let Some(lane) = self.lane.take() {
+            let fold = lane.end()?;
+            self.ends.push(fold.clone());
+            return Ok(Some(Walked::Lane(Box::new(fold))));
+        }
+        if let (Some(record), Some(lane)) = (self.epoch.clone(), self.to_come.pop_front()) {
+            let mut lane = LaneWalk::begin(&self.objects, &record, lane).await?;
+            let first = lane.next(&self.objects, self.window_length).await?;
+            self.lane = Some(lane);
+            if first.is_some() {
+                return Ok(first);
+            }
+            return Box::pin(self.next()).await;
+        }
+        let next = Epoch(self.epoch.as_ref().map_or(1, |record| record.epoch.0 + 1));
+        if next > self.newest {
+            return Ok(None);
+        }
+        let record: LanesRecord = required(&self.objects, &names::lanes(next)).await?;
+        self.check_epoch(&record)?;
+        let record = Arc::new(record);
+        self.to_come = record.lane_ids().collect();
+        self.ends.clear();
+        self.epoch = Some(Arc::clone(&record));
+        Ok(Some(Walked::Epoch(record)))
+    }
+
+    /// An epoch carries on what the seals before it left (I3).
+    fn check_epoch(&self, record: &LanesRecord) -> Result<(), LogError> {
+        if self.epoch.is_none() {
+            return Ok(());
+        }
+        let unsealed = self.ends.iter().find(|fold| !fold.folded.sealed);
+        let detail = match unsealed {
+            Some(fold) => format!("it was made before lane {} was sealed", fold.lane),
+            None => {
+                let ends: Vec<_> = self.ends.iter().map(|end| &end.folded.state).collect();
+                match lanes::carries_on(&ends, &record.lanes) {
+                    Ok(()) => return Ok(()),
+                    Err(detail) => detail,
+                }
+            }
+        };
+        Err(LogError::Damaged {
+            name: names::lanes(record.epoch),
+            detail,
+        })
+    }
+}
+
+impl LaneWalk {
+    async fn begin(
+        objects: &Objects,
+        record: &LanesRecord,
+        lane: LaneId,
+    ) -> Result<Self, LogError> {
+        let epoch = record.epoch;
+        let mut checkpoints = BTreeMap::new();
+        for number in load::checkpoints(objects, epoch, lane).await? {
+            let name = names::checkpoint(epoch, lane, number);
+            if let Some(checkpoint) = objects.get::<Checkpoint>(&name).await? {
+                let fold = LaneFold::from_checkpoint(epoch, lane, checkpoint);
+                checkpoints.insert(number, fold);
+            }
+        }
+        let fold = LaneFold::begin(record, lane).ok_or_else(|| LogError::Missing {
+            name: names::lanes(epoch),
+        })?;
+        let newest = checkpoints.values().next_back().unwrap_or(&fold);
+        Ok(Self {
+            has_expired: newest.folded.state.expired_through.is_some(),
+            at: EntryAt {
+                epoch,
+                lane,
+                entry: 0,
+            },
+            fold: Some(fold),
+            checkpoints,
+            listed: VecDeque::new(),
+            list_after: Some(names::log_folder(epoch, lane)),
+        })
+    }
+
+    async fn next(
+        &mut self,
+        objects: &Objects,
+        window_length: WindowLength,
+    ) -> Result<Option<Walked>, LogError> {
+        while let Some(number) = self.next_number(objects).await? {
+            let at = EntryAt {
+                entry: number,
+                ..self.at
+            };
+            let name = names::entry(at.epoch, at.lane, number);
+            // Retention may have deleted it since it was listed.
+            let Some(entry) = objects.get::<Entry>(&name).await? else {
+                continue;
+            };
+            let checked = self.check(at, &entry, window_length)?;
+            self.at = at;
+            return Ok(Some(Walked::Entry {
+                at,
+                entry: Box::new(entry),
+                checked,
+            }));
+        }
+        Ok(None)
+    }
+
+    async fn next_number(&mut self, objects: &Objects) -> Result<Option<u64>, LogError> {
+        while self.listed.is_empty() {
+            let Some(after) = self.list_after.take() else {
+                return Ok(None);
+            };
+            let folder = names::log_folder(self.at.epoch, self.at.lane);
+            let page = objects.list(&folder, Some(&after)).await?;
+            let numbers = page.objects.iter();
+            self.listed
+                .extend(numbers.filter_map(|object| names::number(&object.name)));
+            if page.more {
+                self.list_after = page.objects.last().map(|last| last.name.clone());
+            }
+        }
+        Ok(self.listed.pop_front())
+    }
+
+    /// Checks an entry against those before it, as far as they are there.
+    fn check(
+        &mut self,
+        at: EntryAt,
+        entry: &Entry,
+        window_length: WindowLength,
+    ) -> Result<bool, LogError> {
+        let mut checked = false;
+        if let Some(mut fold) = self.fold.take() {
+            if at.entry != fold.next().entry {
+                if !self.may_miss(at.entry - 1) {
+                    return Err(missing(&fold));
+                }
+            } else if let Err(error) = fold.read(entry, window_length) {
+                // A void claim may stand in a hole.
+                if !self.may_miss(at.entry) {
+                    return Err(error);
+                }
+            } else {
+                checked = true;
+                self.fold = Some(fold);
+            }
+        }
+        if let Some(checkpoint) = self.checkpoints.get(&at.entry) {
+            match &self.fold {
+                Some(fold) if fold != checkpoint => {
+                    return Err(LogError::Damaged {
+                        name: names::checkpoint(at.epoch, at.lane, at.entry),
+                        detail: "it is not the state after its entry".into(),
+                    });
+                }
+                _ => self.fold = Some(checkpoint.clone()),
+            }
+        }
+        Ok(checked)
+    }
+
+    /// Whether retention may have deleted the entry `number`.
+    fn may_miss(&self, number: u64) -> bool {
+        self.has_expired && self.checkpoints.range(number..).next().is_some()
+    }
+
+    /// The fold at the end of the lane.
+    fn end(self) -> Result<LaneFold, LogError> {
+        let newest = self.checkpoints.last_key_value();
+        let ahead = newest.filter(|(number, _)| **number > self.at.entry);
+        match (self.fold, ahead) {
+            (_, Some((_, checkpoint))) if self.has_expired => Ok(checkpoint.clone()),
+            (Some(fold), None) => Ok(fold),
+            (_, Some((_, checkpoint))) => Err(missing(checkpoint)),
+            (None, None) => Err(LogError::Missing {
+                name: names::checkpoint_folder(self.at.epoch, self.at.lane),
+            }),
+        }
+    }
+}
+
+fn missing(before: &LaneFold) -> LogError {
+    let next = before.next();
+    LogError::Missing {
+        name: names::entry(next.epoch, next.lane, next.entry),
+    }
+}
