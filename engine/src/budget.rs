@@ -3,7 +3,8 @@
 //! A [`Budget`] is a signed counter, because later stages charge what they allocate without
 //! waiting and so may overdraw it. A [`Credit`] is an owned guard that gives its bytes back when it
 //! is dropped. Only a fetch waits for credit ([`Budget::take`]); what is waited for is woken in the
-//! order of asking.
+//! order of asking. A [`KeptFetch`] is the one fetch of a lane that runs even while the budget is
+//! overdrawn, again only once nothing of what it brought last is left unencoded.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -95,6 +96,11 @@ impl Budget {
         usize::try_from(self.shared.lock().peak).unwrap_or(0)
     }
 
+    /// Bytes that could be taken now; 0 while overdrawn.
+    pub fn free(&self) -> usize {
+        usize::try_from(self.shared.limit - self.shared.lock().used).unwrap_or(0)
+    }
+
     /// Whether more is carried than the budget has.
     pub fn overdrawn(&self) -> bool {
         self.shared.lock().used > self.shared.limit
@@ -156,6 +162,7 @@ impl State {
 pub struct Credit {
     shared: Arc<Shared>,
     bytes: i64,
+    kept: Option<KeptPermit>,
 }
 
 impl Credit {
@@ -273,6 +280,78 @@ impl Drop for Take {
     }
 }
 
+/// The fetch that a lane keeps for the Kinesis shard that holds its watermark. Cheap to clone: all
+/// clones are the same one fetch.
+#[derive(Clone)]
+pub struct KeptFetch {
+    _reserve: Arc<Credit>,
+    line: Arc<KeptLine>,
+}
+
+struct KeptLine {
+    busy: Mutex<KeptState>,
+}
+
+#[derive(Default)]
+struct KeptState {
+    in_use: bool,
+    wakers: Vec<Waker>,
+}
+
+impl KeptLine {
+    fn lock(&self) -> MutexGuard<'_, KeptState> {
+        self.busy.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl KeptFetch {
+    /// The right to fetch, unless something of the last kept fetch is still held.
+    pub fn try_use(&self) -> Option<KeptPermit> {
+        let mut state = self.line.lock();
+        if state.in_use {
+            return None;
+        }
+        state.in_use = true;
+        Some(KeptPermit { _held: Arc::new(KeptHeld { line: Arc::clone(&self.line) }) })
+    }
+
+    /// Resolves once nothing of the last kept fetch is held.
+    pub fn released(&self) -> impl Future<Output = ()> + Send + 'static {
+        let line = Arc::clone(&self.line);
+        std::future::poll_fn(move |context| {
+            let mut state = line.lock();
+            if !state.in_use {
+                return Poll::Ready(());
+            }
+            if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+                state.wakers.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+    }
+}
+
+/// The right to one kept fetch, held by everything that it brought.
+#[derive(Clone)]
+pub struct KeptPermit {
+    _held: Arc<KeptHeld>,
+}
+
+struct KeptHeld {
+    line: Arc<KeptLine>,
+}
+
+impl Drop for KeptHeld {
+    fn drop(&mut self) {
+        let wakers = {
+            let mut state = self.line.lock();
+            state.in_use = false;
+            std::mem::take(&mut state.wakers)
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
 fn as_i64(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX / 4)
 }
@@ -327,6 +406,23 @@ mod tests {
         assert!((&mut large).now_or_never().is_none());
         drop(large);
         assert!(budget.try_take(10).is_some());
+    }
+
+    #[test]
+    fn a_kept_fetch_runs_while_overdrawn_and_again_only_when_all_it_brought_is_gone() {
+        let budget = Budget::new(100);
+        let kept = budget.keep(50);
+        let _charge = budget.charge(100);
+        let permit = kept.try_use().expect("free at first, overdrawn or not");
+        let mut first = budget.charge(10);
+        first.ride(permit);
+        let second = first.split(5);
+        drop(first);
+        assert!(kept.try_use().is_none());
+        assert!(kept.released().now_or_never().is_none());
+        drop(second);
+        assert!(kept.released().now_or_never().is_some());
+        assert!(kept.try_use().is_some());
     }
 
     #[test]

@@ -1,0 +1,198 @@
+//! The committer: the one owner of a lane's log.
+//!
+//! Does: appends commits in the order in which they come, puts checkpoints, and tells uploaders
+//! whether the lane may still be ours. Does not own: what a commit says. Receives: commits, requests
+//! for permission. Emits: an answer to each. Bound: one commit at a time; the lane sends the next
+//! only after the answer. On failure: an unanswered put is made again inside the log until it is
+//! answered; any other error is the answer, and ends the claim.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::prelude::*;
+use shardmill_engine::log::{Commit, LaneLog, LogError};
+use shardmill_engine::types::{ClaimRef, TimestampMs};
+use tokio::sync::oneshot;
+
+use super::context::SourceContext;
+use super::lifeline::Lifeline;
+use crate::error::Error;
+
+/// A log that was put to within this time is ours without asking; log-protocol's 60 s with room for
+/// a call that is under way.
+const TRUSTED_MS: i64 = 45_000;
+
+/// Append this commit.
+#[derive(Message)]
+#[rtype(result = "Result<(), Error>")]
+pub(crate) struct Append(pub Box<Commit>);
+
+/// May a data object be put under this claim?
+#[derive(Message)]
+#[rtype(result = "Result<(), Error>")]
+struct MayPut;
+
+/// Give the log back and end.
+#[derive(Message)]
+#[rtype(result = "Option<Box<LaneLog>>")]
+pub(crate) struct GiveBack;
+
+/// Asks a lane's committer before a data object is put or completed.
+#[derive(Clone)]
+pub(crate) struct Permission(Addr<Committer>);
+
+impl Permission {
+    pub(crate) fn of(committer: Addr<Committer>) -> Self {
+        Self(committer)
+    }
+
+    pub(crate) async fn ask(&self) -> Result<(), Error> {
+        self.0.send(MayPut).await.unwrap_or_else(|_| {
+            Err(Error::new("engine.claim_over", "the claim is over; nothing is put under it"))
+        })
+    }
+}
+
+enum Command {
+    Append(Box<Commit>, oneshot::Sender<Result<(), Error>>),
+    Guard(oneshot::Sender<Result<(), Error>>),
+    GiveBack(oneshot::Sender<Option<Box<LaneLog>>>),
+}
+
+pub(crate) struct Committer {
+    context: Arc<SourceContext>,
+    claim: ClaimRef,
+    name: String,
+    lifeline: Lifeline,
+    /// Away while a call to the log is under way.
+    log: Option<Box<LaneLog>>,
+    queue: VecDeque<Command>,
+    trusted_until: TimestampMs,
+}
+
+impl Committer {
+    pub(crate) fn new(context: Arc<SourceContext>, log: Box<LaneLog>) -> Self {
+        let claim = log.claim();
+        let name = format!("lane {} committer", claim.lane);
+        Self {
+            claim,
+            lifeline: Lifeline::new(name.clone(), Some(claim), context.faults.clone()),
+            trusted_until: context.host.now() + TRUSTED_MS,
+            name,
+            log: Some(log),
+            queue: VecDeque::new(),
+            context,
+        }
+    }
+
+    fn turn(&mut self, ctx: &mut Context<Self>) {
+        let Some(mut log) = self.log.take() else { return };
+        let Some(command) = self.queue.pop_front() else {
+            self.context.meter.actor(&self.name, "idle", 0);
+            self.log = Some(log);
+            return;
+        };
+        self.context.meter.actor(&self.name, "putting", self.queue.len() + 1);
+        let context = Arc::clone(&self.context);
+        let work = async move {
+            match command {
+                Command::Append(commit, answer) => {
+                    let begun = Instant::now();
+                    let appended = log.append(*commit).await;
+                    context.meter.put.record(begun.elapsed().as_micros() as u64);
+                    let put = appended.is_ok();
+                    // A lane that has ended asks no more.
+                    let _ = answer.send(appended.map_err(|error| public(&error)));
+                    if put {
+                        log.checkpoint_if_due().await;
+                    }
+                    (Some(log), put)
+                }
+                Command::Guard(answer) => {
+                    let guarded = log.guard().await;
+                    let _ = answer.send(guarded.map_err(|error| public(&error)));
+                    (Some(log), false)
+                }
+                Command::GiveBack(answer) => {
+                    let _ = answer.send(Some(log));
+                    (None, false)
+                }
+            }
+        };
+        ctx.spawn(work.into_actor(self).map(|(log, put), committer, ctx| {
+            if put {
+                committer.trusted_until = committer.context.host.now() + TRUSTED_MS;
+            }
+            match log {
+                Some(log) => {
+                    committer.log = Some(log);
+                    committer.turn(ctx);
+                }
+                None => {
+                    committer.lifeline.cut();
+                    ctx.stop();
+                }
+            }
+        }));
+    }
+
+    fn queue<T: Send + 'static>(
+        &mut self,
+        ctx: &mut Context<Self>,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+        on_death: impl FnOnce() -> T + Send + 'static,
+    ) -> ResponseFuture<T> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.push_back(command(answer));
+        self.turn(ctx);
+        Box::pin(async move { answered.await.unwrap_or_else(|_| on_death()) })
+    }
+}
+
+/// The log's error as the public one.
+pub(crate) fn public(error: &LogError) -> Error {
+    Error::new(error.code(), error.to_string())
+}
+
+fn died() -> Error {
+    Error::new("engine.actor_died", "the lane's committer has died; the lane starts again")
+}
+
+impl Actor for Committer {
+    type Context = Context<Self>;
+
+    fn stopped(&mut self, _ctx: &mut Self::Context) {
+        self.lifeline.cut();
+        self.context.meter.actor_gone(&self.name);
+        tracing::debug!(source = %self.context.settings.name, lane = %self.claim.lane, "committer ended");
+    }
+}
+
+impl Handler<Append> for Committer {
+    type Result = ResponseFuture<Result<(), Error>>;
+
+    fn handle(&mut self, Append(commit): Append, ctx: &mut Self::Context) -> Self::Result {
+        self.queue(ctx, |answer| Command::Append(commit, answer), || Err(died()))
+    }
+}
+
+impl Handler<MayPut> for Committer {
+    type Result = ResponseFuture<Result<(), Error>>;
+
+    fn handle(&mut self, _: MayPut, ctx: &mut Self::Context) -> Self::Result {
+        if self.context.host.now() < self.trusted_until {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        self.queue(ctx, Command::Guard, || Err(died()))
+    }
+}
+
+impl Handler<GiveBack> for Committer {
+    type Result = ResponseFuture<Option<Box<LaneLog>>>;
+
+    fn handle(&mut self, _: GiveBack, ctx: &mut Self::Context) -> Self::Result {
+        self.queue(ctx, Command::GiveBack, || None)
+    }
+}
+

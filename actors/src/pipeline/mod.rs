@@ -1,0 +1,23 @@
+//! The actors of one data source, in the order of the data path.
+//!
+//! Kinesis -> [`shard_reader`] -> [`workers`] (decoding) -> [`lane`] -> [`window_writer`] ->
+//! [`uploader`] -> [`committer`] -> target; [`source`] supervises. No algorithm lives here: what is
+//! true is decided by `shardmill_engine`.
+
+mod committer;
+mod context;
+mod lane;
+mod lifeline;
+mod opening;
+mod settings;
+mod shard_reader;
+mod source;
+mod uploader;
+mod window_writer;
+mod workers;
+
+pub(crate) use context::SourceContext;
+pub(crate) use lifeline::Fault;
+pub use settings::{FETCH_BYTES, ReadFrom, Settings};
+pub(crate) use source::{Source, StopSource, StopSourceNow};
+pub(crate) use workers::{SourceKey, Workers};

@@ -1,0 +1,473 @@
+//! The shard-reader: one of the `shards` parallel readers.
+//!
+//! Does: fetches from the Kinesis shards that its lane gave it, one call at a time, whichever is
+//! due; sends what came to the decoders and controls straight to the lane. Does not own: pacing,
+//! iterators, windows (the cursors do), or content. Receives: Kinesis shards to read, the lane's
+//! tip. Emits: decoded batches, watermarks and ends to its lane. Bound: it waits for credit before
+//! each fetch and nowhere else. On failure: calls that fail are made again by the cursor's backoff;
+//! a position that is lost ends the source with an error that names the gap.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use futures::future::{BoxFuture, FutureExt, select_all};
+use shardmill_engine::budget::{Credit, KeptFetch, KeptPermit};
+use shardmill_engine::ports::{ShardFilter, StreamError};
+use shardmill_engine::source::{CursorError, CursorOutput, CursorStep, ShardCursor};
+use shardmill_engine::types::{ClaimRef, KinesisShardId, PayloadBatch, ReadFrom, TimestampMs};
+use tokio::sync::{oneshot, watch};
+
+use super::context::SourceContext;
+use super::lane::{Arrived, Control, Lane, LaneTip};
+use super::lifeline::Lifeline;
+use super::settings::FETCH_BYTES;
+use crate::error::Error;
+
+/// How often a reader that waits for credit asks the window writers to encode early.
+const PRESSURE_EVERY: Duration = Duration::from_millis(100);
+
+/// Read this Kinesis shard from here on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Read(pub ReadFrom);
+
+/// Fetch no more. Answered when everything that was fetched has arrived in the lane.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct StopReading;
+
+/// The claim is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct EndReading;
+
+pub(crate) struct ShardReader {
+    context: Arc<SourceContext>,
+    lane: Addr<Lane>,
+    claim: ClaimRef,
+    name: String,
+    lifeline: Lifeline,
+    start: Option<TimestampMs>,
+    tip: watch::Receiver<LaneTip>,
+    kept: KeptFetch,
+    cursors: BTreeMap<KinesisShardId, Reading>,
+    /// The call or the wait that is under way.
+    turn: Option<SpawnHandle>,
+    calling: bool,
+    turns: u64,
+    /// Batches between the fetch and the lane.
+    in_flight: usize,
+    stopping: Option<oneshot::Sender<()>>,
+}
+
+struct Reading {
+    /// Away while a call for it is under way.
+    cursor: Option<ShardCursor>,
+    /// When it was served last, to serve in turn.
+    served: u64,
+}
+
+/// What a reader may do next.
+enum Next {
+    Call { shard: KinesisShardId, step: CursorStep, credit: Option<Credit>, kept: Option<KeptPermit> },
+    AwaitCredit,
+    AwaitTime(TimestampMs),
+    AwaitTip,
+    Fail(CursorError),
+}
+
+/// A cursor after a call.
+struct Called {
+    shard: KinesisShardId,
+    cursor: ShardCursor,
+    outputs: Vec<CursorOutput>,
+    kept: Option<KeptPermit>,
+}
+
+impl ShardReader {
+    pub(crate) fn new(
+        context: Arc<SourceContext>,
+        lane: Addr<Lane>,
+        claim: ClaimRef,
+        number: usize,
+        start: Option<TimestampMs>,
+        tip: watch::Receiver<LaneTip>,
+        kept: KeptFetch,
+    ) -> Self {
+        let name = format!("lane {} reader {number}", claim.lane);
+        Self {
+            lifeline: Lifeline::new(name.clone(), Some(claim), context.faults.clone()),
+            context,
+            lane,
+            claim,
+            name,
+            start,
+            tip,
+            kept,
+            cursors: BTreeMap::new(),
+            turn: None,
+            calling: false,
+            turns: 0,
+            in_flight: 0,
+            stopping: None,
+        }
+    }
+
+    fn turn(&mut self, ctx: &mut Context<Self>) {
+        if self.calling {
+            return;
+        }
+        if let Some(wait) = self.turn.take() {
+            ctx.cancel_future(wait);
+        }
+        if self.stopping.is_some() {
+            return self.drained(ctx);
+        }
+        let state;
+        match self.next() {
+            Next::Call { shard, step, credit, kept } => {
+                state = "fetching";
+                self.call(shard, step, credit, kept, ctx);
+            }
+            Next::AwaitCredit => {
+                state = "waiting for credit";
+                self.await_credit(ctx);
+            }
+            Next::AwaitTime(until) => {
+                state = "waiting";
+                let millis = u64::try_from(until - self.context.host.now()).unwrap_or(0);
+                let sleep = self.context.host.sleep(millis);
+                self.await_any(vec![sleep, self.tip_changed()], ctx);
+            }
+            Next::Fail(error) => {
+                self.lifeline.report(Error::new(error.code(), error.to_string()));
+                return ctx.stop();
+            }
+            Next::AwaitTip => {
+                state = "idle";
+                self.await_any(vec![self.tip_changed()], ctx);
+            }
+        }
+        self.context.meter.actor(&self.name, state, self.in_flight);
+    }
+
+    /// Picks the due cursor that was served longest ago. While there is no credit only the Kinesis
+    /// shard that holds the lane's watermark goes on, by the kept fetch.
+    fn next(&mut self) -> Next {
+        let now = self.context.host.now();
+        let limit = self.tip.borrow().window_limit;
+        let mut due: Vec<(u64, KinesisShardId, CursorStep)> = Vec::with_capacity(self.cursors.len());
+        let mut soonest: Option<TimestampMs> = None;
+        for (shard, reading) in &mut self.cursors {
+            let Some(cursor) = &mut reading.cursor else { continue };
+            cursor.limit_moved(limit);
+            match cursor.next(now) {
+                CursorStep::Wait { until } => {
+                    soonest = Some(soonest.map_or(until, |soonest| soonest.min(until)));
+                }
+                CursorStep::Blocked { .. } | CursorStep::Done => {}
+                step => due.push((reading.served, shard.clone(), step)),
+            }
+        }
+        due.sort_by_key(|(served, ..)| *served);
+        let mut hungry = false;
+        for (_, shard, step) in due {
+            if let CursorStep::Failed(error) = step {
+                return Next::Fail(error);
+            }
+            if !matches!(step, CursorStep::Fetch { .. }) {
+                return Next::Call { shard, step, credit: None, kept: None };
+            }
+            if let Some(credit) = self.context.budget.try_take(FETCH_BYTES) {
+                return Next::Call { shard, step, credit: Some(credit), kept: None };
+            }
+            hungry = true;
+            if self.tip.borrow().watermark_shard.as_ref() != Some(&shard) {
+                continue;
+            }
+            if let Some(permit) = self.kept.try_use() {
+                return Next::Call { shard, step, credit: None, kept: Some(permit) };
+            }
+        }
+        match soonest {
+            _ if hungry => Next::AwaitCredit,
+            Some(until) => Next::AwaitTime(until),
+            None => Next::AwaitTip,
+        }
+    }
+
+    fn call(
+        &mut self,
+        shard: KinesisShardId,
+        step: CursorStep,
+        credit: Option<Credit>,
+        kept: Option<KeptPermit>,
+        ctx: &mut Context<Self>,
+    ) {
+        self.turns += 1;
+        let served = self.turns;
+        let Some(reading) = self.cursors.get_mut(&shard) else { return };
+        let Some(mut cursor) = reading.cursor.take() else { return };
+        reading.served = served;
+        self.calling = true;
+        let context = Arc::clone(&self.context);
+        let tip = self.tip.clone();
+        // Answers are parsed, taken apart and stamped on the runtime's threads, not on the actors'.
+        let call = tokio::spawn(async move {
+            let outputs = perform(&context, &mut cursor, &shard, step, &tip).await;
+            drop(credit);
+            Called { shard, cursor, outputs, kept }
+        });
+        self.turn = Some(ctx.spawn(call.into_actor(self).map(|called, reader, ctx| {
+            reader.calling = false;
+            reader.turn = None;
+            match called {
+                Ok(called) => reader.called(called, ctx),
+                Err(error) => {
+                    let message = format!("{}: a call to Kinesis panicked: {error}", reader.name);
+                    reader.lifeline.report(Error::new("engine.actor_died", message));
+                    ctx.stop();
+                }
+            }
+        })));
+    }
+
+    fn called(&mut self, called: Called, ctx: &mut Context<Self>) {
+        let Called { shard, cursor, outputs, kept } = called;
+        for output in outputs {
+            match output {
+                CursorOutput::Batch(mut batch) => {
+                    if let Some(permit) = &kept {
+                        batch.credit.ride(permit.clone());
+                    }
+                    self.note_batch(&batch);
+                    self.decode(batch, ctx);
+                }
+                CursorOutput::Watermark(watermark) => {
+                    self.control(Control::Watermark(watermark), ctx);
+                }
+                CursorOutput::End(end) => self.control(Control::End(end), ctx),
+                CursorOutput::Lag { millis_behind } => self.note_lag(&shard, millis_behind),
+            }
+        }
+        if let Some(reading) = self.cursors.get_mut(&shard) {
+            reading.cursor = Some(cursor);
+        }
+        self.turn(ctx);
+    }
+
+    fn note_batch(&self, batch: &PayloadBatch) {
+        let meter = &self.context.meter;
+        meter.read_records.fetch_add(batch.head.records, Ordering::Relaxed);
+        meter.read_bytes.fetch_add(batch.payload_bytes() as u64, Ordering::Relaxed);
+        if let Some(mut shard) = meter.shards.get_mut(&batch.head.shard) {
+            shard.position = batch.head.to.to_string();
+            shard.records += batch.head.records;
+        }
+    }
+
+    fn note_lag(&self, shard: &KinesisShardId, millis_behind: i64) {
+        if let Some(mut shard) = self.context.meter.shards.get_mut(shard) {
+            shard.millis_behind = Some(millis_behind);
+        }
+    }
+
+    fn decode(&mut self, batch: PayloadBatch, ctx: &mut Context<Self>) {
+        let context = Arc::clone(&self.context);
+        let lane = self.lane.clone();
+        let work = tokio::spawn(async move {
+            let limits = context.settings.decode;
+            let decoded = context.workers.decode(context.key, limits, batch).await?;
+            context.meter.decode.record(decoded.micros);
+            context.meter.add_decoded(decoded.batch.counts);
+            lane.send(Arrived(decoded.batch)).await.ok()
+        });
+        self.in_flight += 1;
+        ctx.spawn(work.into_actor(self).map(|arrived, reader, ctx| {
+            reader.in_flight -= 1;
+            // A lane that does not take it has ended, and has said why.
+            if matches!(arrived, Ok(Some(()))) && reader.stopping.is_some() {
+                reader.drained(ctx);
+            }
+        }));
+    }
+
+    fn control(&mut self, control: Control, ctx: &mut Context<Self>) {
+        self.in_flight += 1;
+        ctx.spawn(self.lane.send(control).into_actor(self).map(|_, reader, ctx| {
+            reader.in_flight -= 1;
+            if reader.stopping.is_some() {
+                reader.drained(ctx);
+            }
+        }));
+    }
+
+    fn await_credit(&mut self, ctx: &mut Context<Self>) {
+        self.context.pressure.send_modify(|count| *count += 1);
+        let budget = self.context.budget.clone();
+        let mut ways = vec![
+            async move { drop(budget.take(FETCH_BYTES).await) }.boxed(),
+            self.tip_changed(),
+            self.context.host.sleep(PRESSURE_EVERY.as_millis() as u64),
+        ];
+        let watermark = self.tip.borrow().watermark_shard.clone();
+        if watermark.is_some_and(|shard| self.cursors.contains_key(&shard)) {
+            ways.push(self.kept.released().boxed());
+        }
+        self.await_any(ways, ctx);
+    }
+
+    fn await_any(&mut self, ways: Vec<BoxFuture<'static, ()>>, ctx: &mut Context<Self>) {
+        let wait = select_all(ways).map(drop);
+        self.turn = Some(ctx.spawn(wait.into_actor(self).map(|(), reader, ctx| {
+            reader.turn = None;
+            reader.turn(ctx);
+        })));
+    }
+
+    fn tip_changed(&mut self) -> BoxFuture<'static, ()> {
+        self.tip.mark_unchanged();
+        let mut tip = self.tip.clone();
+        async move {
+            if tip.changed().await.is_err() {
+                // The lane is gone; it ends its readers.
+                std::future::pending::<()>().await;
+            }
+        }
+        .boxed()
+    }
+
+    fn drained(&mut self, ctx: &mut Context<Self>) {
+        if self.in_flight > 0 {
+            return;
+        }
+        if let Some(stopped) = self.stopping.take() {
+            // A lane that no longer waits has ended.
+            let _ = stopped.send(());
+            self.end(ctx);
+        }
+    }
+
+    fn end(&mut self, ctx: &mut Context<Self>) {
+        self.lifeline.cut();
+        ctx.stop();
+    }
+}
+
+/// Makes the call that a cursor wants and gives it the answer.
+async fn perform(
+    context: &SourceContext,
+    cursor: &mut ShardCursor,
+    shard: &KinesisShardId,
+    step: CursorStep,
+    tip: &watch::Receiver<LaneTip>,
+) -> Vec<CursorOutput> {
+    let begun = Instant::now();
+    match step {
+        CursorStep::Iterator(from) => {
+            let answer = context.stream.shard_iterator(shard, from).await;
+            note_failure(context, shard, "GetShardIterator", answer.as_ref().err());
+            cursor.on_iterator(answer, context.host.now());
+            Vec::new()
+        }
+        CursorStep::Fetch { iterator, limit } => {
+            let answer = context.stream.get_records(&iterator, limit).await;
+            note_failure(context, shard, "GetRecords", answer.as_ref().err());
+            if answer.is_ok() {
+                context.meter.fetches.fetch_add(1, Ordering::Relaxed);
+                context.meter.fetch.record(begun.elapsed().as_micros() as u64);
+            }
+            let window_limit = tip.borrow().window_limit;
+            cursor.on_records(answer, context.host.now(), window_limit, &context.budget)
+        }
+        CursorStep::AskEnd => {
+            let answer = context.stream.list_shards(ShardFilter::All).await;
+            note_failure(context, shard, "ListShards", answer.as_ref().err());
+            cursor.on_shard_info(answer.as_ref().map_err(Clone::clone), context.host.now())
+        }
+        CursorStep::Wait { .. }
+        | CursorStep::Blocked { .. }
+        | CursorStep::Done
+        | CursorStep::Failed(_) => Vec::new(),
+    }
+}
+
+fn note_failure(
+    context: &SourceContext,
+    shard: &KinesisShardId,
+    call: &'static str,
+    error: Option<&StreamError>,
+) {
+    let Some(error) = error else { return };
+    let counter = match error {
+        StreamError::Throttled(_) => &context.meter.throttled,
+        _ => &context.meter.stream_retries,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+    tracing::warn!(
+        source = %context.settings.name,
+        kinesis_shard = %shard,
+        call,
+        %error,
+        "Kinesis did not answer as hoped; trying again"
+    );
+}
+
+impl Actor for ShardReader {
+    type Context = Context<Self>;
+
+    fn stopped(&mut self, _ctx: &mut Self::Context) {
+        self.lifeline.cut();
+        self.context.meter.actor_gone(&self.name);
+    }
+}
+
+impl Handler<Read> for ShardReader {
+    type Result = ();
+
+    fn handle(&mut self, Read(from): Read, ctx: &mut Self::Context) {
+        let shard = from.shard.clone();
+        let length = self.context.settings.window_length;
+        let seed = self.context.host.random();
+        tracing::info!(
+            source = %self.context.settings.name,
+            lane = %self.claim.lane,
+            kinesis_shard = %shard,
+            position = %from.position,
+            "reading"
+        );
+        let cursor = ShardCursor::new(self.claim, from, self.start, length, seed);
+        self.cursors.insert(shard, Reading { cursor: Some(cursor), served: 0 });
+        self.turn(ctx);
+    }
+}
+
+impl Handler<StopReading> for ShardReader {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: StopReading, ctx: &mut Self::Context) -> Self::Result {
+        let (stopped, wait) = oneshot::channel();
+        self.stopping = Some(stopped);
+        // What a call under way would bring is read again after the restart.
+        if let Some(turn) = self.turn.take() {
+            ctx.cancel_future(turn);
+        }
+        self.calling = false;
+        self.drained(ctx);
+        Box::pin(async move {
+            // A reader that died has nothing in flight any more.
+            let _ = wait.await;
+        })
+    }
+}
+
+impl Handler<EndReading> for ShardReader {
+    type Result = ();
+
+    fn handle(&mut self, _: EndReading, ctx: &mut Self::Context) {
+        self.end(ctx);
+    }
+}

@@ -1,0 +1,464 @@
+//! The source: the supervisor of one data source.
+//!
+//! Does: opens the state on the target, claims the lanes, starts them, hands out Kinesis shards that
+//! enter, starts a lane again after a fault, stops all. Does not own: any data. Receives: ends and
+//! commits of its lanes, faults, listings, the order to stop. Emits: Kinesis shards to lanes, commits
+//! to subscribers, the outcome. Bound: one message a commit or end. On failure: a lane's fault ends
+//! that claim only, and the lane starts again with backoff; being fenced, a state that cannot be
+//! right, or a lost position end the whole source with their error.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use actix::prelude::*;
+use shardmill_engine::log::{Commit, LaneLog};
+use shardmill_engine::ports::ShardFilter;
+use shardmill_engine::source::{Lineage, Offer};
+use shardmill_engine::types::{
+    ClaimRef, Counts, KinesisShardId, LaneId, ShardEnd, TimestampMs, Window,
+};
+use tokio::sync::{broadcast, mpsc, watch};
+
+use super::committer::public;
+use super::context::SourceContext;
+use super::lane::{EndClaim, Enter, Forget, Lane, OthersClosed, StopLane};
+use super::lifeline::{Fault, Lifeline};
+use super::opening::{self, Opened};
+use crate::error::Error;
+use crate::handle::{CommittedWindow, Outcome};
+
+/// The first wait before a lane starts again; it doubles up to [`LONGEST_RESTART_WAIT`] and starts
+/// over once the lane has committed.
+const RESTART_WAIT_MS: u64 = 200;
+const LONGEST_RESTART_WAIT_MS: u64 = 30_000;
+
+/// A Kinesis shard of a lane has been read to its end, and all of it has arrived.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct EndReached {
+    pub end: ShardEnd,
+}
+
+/// A lane's commit is on the target.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Committed {
+    pub claim: ClaimRef,
+    pub commit: Commit,
+}
+
+/// Finish what is in flight and commit it, then end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct StopSource;
+
+/// End at once.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct StopSourceNow;
+
+struct LaneSlot {
+    /// `None` while the lane starts again.
+    addr: Option<Addr<Lane>>,
+    claim: ClaimRef,
+    /// Kinesis shards that are committed as entered and not as ended.
+    open: BTreeSet<KinesisShardId>,
+    closed_through: Option<Window>,
+    faults_in_a_row: u32,
+}
+
+impl LaneSlot {
+    fn new(log: &LaneLog) -> Self {
+        let state = log.state();
+        let open = state.shards.iter().filter(|(_, shard)| !shard.ended);
+        Self {
+            addr: None,
+            claim: log.claim(),
+            open: open.map(|(id, _)| id.clone()).collect(),
+            closed_through: state.closed_through,
+            faults_in_a_row: 0,
+        }
+    }
+}
+
+pub(crate) struct Source {
+    context: Arc<SourceContext>,
+    lifeline: Lifeline,
+    faults: Option<mpsc::UnboundedReceiver<Fault>>,
+    commits: broadcast::Sender<CommittedWindow>,
+    outcome: watch::Sender<Option<Outcome>>,
+    start: Option<TimestampMs>,
+    lanes: Vec<LaneSlot>,
+    lineage: Lineage,
+    listing: bool,
+    list_again: bool,
+    stopping: bool,
+}
+
+impl Source {
+    /// A source that opens its state as soon as it is started. `faults` is the other end of the
+    /// context's.
+    pub(crate) fn new(
+        context: Arc<SourceContext>,
+        faults: mpsc::UnboundedReceiver<Fault>,
+        commits: broadcast::Sender<CommittedWindow>,
+        outcome: watch::Sender<Option<Outcome>>,
+    ) -> Self {
+        Self {
+            lifeline: Lifeline::new("source".into(), None, context.faults.clone()),
+            context,
+            faults: Some(faults),
+            commits,
+            outcome,
+            start: None,
+            lanes: Vec::new(),
+            lineage: Lineage::default(),
+            listing: false,
+            list_again: false,
+            stopping: false,
+        }
+    }
+
+    fn begin(&mut self, opened: Opened, ctx: &mut Context<Self>) {
+        let Opened { record, generation, logs, listing } = opened;
+        self.context.meter.set_generation(generation.0);
+        self.context.meter.set_state("running");
+        self.start = record.start_ms;
+        let states: Vec<_> = logs.iter().map(|log| log.state().clone()).collect();
+        self.lineage = Lineage::new(&states);
+        let token = self.lineage.listing_begins();
+        self.lineage.listed(token, &listing);
+        self.lanes = logs.iter().map(LaneSlot::new).collect();
+        tracing::info!(
+            source = %self.context.settings.name,
+            generation = generation.0,
+            lanes = logs.len(),
+            kinesis_shards = listing.shards.len(),
+            "every lane is claimed; reading begins"
+        );
+        for (place, log) in logs.into_iter().enumerate() {
+            self.start_lane(place, Box::new(log), ctx);
+        }
+        let every = self.context.settings.list_shards_interval;
+        ctx.run_interval(every, |source, ctx| source.list_shards(ctx));
+        self.hand_out(ctx);
+    }
+
+    fn start_lane(&mut self, place: usize, log: Box<LaneLog>, ctx: &mut Context<Self>) {
+        let lanes = self.lanes.len();
+        let shards = self.context.settings.shards;
+        // Readers are dealt out to the lanes in turn; with one shard there is one lane.
+        let readers = (shards / lanes + usize::from(place < shards % lanes)).max(1);
+        let context = Arc::clone(&self.context);
+        let lane = Lane::new(context, ctx.address(), log, self.start, readers);
+        if let Some(slot) = self.lanes.get_mut(place) {
+            slot.addr = Some(lane.start());
+        }
+    }
+
+    fn lane_addr(&self, lane: LaneId) -> Option<Addr<Lane>> {
+        self.lanes.get(lane.0 as usize)?.addr.clone()
+    }
+
+    /// Sends to a lane; one that is gone has reported why.
+    fn deliver<T: 'static>(
+        &self,
+        sent: impl Future<Output = T> + 'static,
+        ctx: &mut Context<Self>,
+    ) {
+        ctx.spawn(sent.into_actor(self).map(|_, _, _| ()));
+    }
+
+    /// Gives the lanes what the lineage has decided.
+    fn hand_out(&mut self, ctx: &mut Context<Self>) {
+        if self.stopping {
+            return;
+        }
+        for Offer { lane, entered } in self.lineage.offers() {
+            if let Some(addr) = self.lane_addr(lane) {
+                self.deliver(addr.send(Enter(entered)), ctx);
+            }
+        }
+        for (lane, shard) in self.lineage.forgettable() {
+            if let Some(addr) = self.lane_addr(lane) {
+                self.deliver(addr.send(Forget(shard)), ctx);
+            }
+        }
+    }
+
+    /// Lanes without open Kinesis shards close what all the others have closed.
+    fn close_idle_lanes(&mut self, ctx: &mut Context<Self>) {
+        let busy = self.lanes.iter().filter(|slot| !slot.open.is_empty());
+        // `None` sorts first: a lane that has closed nothing holds all of them.
+        let Some(Some(closed)) = busy.map(|slot| slot.closed_through).min() else { return };
+        for slot in self.lanes.iter().filter(|slot| slot.open.is_empty()) {
+            if let Some(addr) = &slot.addr {
+                self.deliver(addr.send(OthersClosed(closed)), ctx);
+            }
+        }
+    }
+
+    fn list_shards(&mut self, ctx: &mut Context<Self>) {
+        if self.listing || self.stopping {
+            self.list_again = self.listing;
+            return;
+        }
+        self.listing = true;
+        let token = self.lineage.listing_begins();
+        let stream = Arc::clone(&self.context.stream);
+        let call = async move { stream.list_shards(ShardFilter::All).await };
+        ctx.spawn(call.into_actor(self).map(move |list, source, ctx| {
+            source.listing = false;
+            match list {
+                Ok(list) => {
+                    source.lineage.listed(token, &list);
+                    source.hand_out(ctx);
+                }
+                Err(error) => {
+                    source.context.meter.stream_retries.fetch_add(1, Ordering::Relaxed);
+                    let name = &source.context.settings.name;
+                    tracing::warn!(source = %name, %error, "ListShards failed; trying again later");
+                }
+            }
+            if std::mem::take(&mut source.list_again) {
+                source.list_shards(ctx);
+            }
+        }));
+    }
+
+    fn fault(&mut self, fault: Fault, ctx: &mut Context<Self>) {
+        let Some(claim) = fault.claim else { return self.fail(fault.error, ctx) };
+        let place = claim.lane.0 as usize;
+        let current = self.lanes.get(place).filter(|slot| slot.claim == claim);
+        let Some(addr) = current.and_then(|slot| slot.addr.clone()) else { return };
+        if ends_source(&fault.error) {
+            return self.fail(fault.error, ctx);
+        }
+        if self.stopping {
+            // A graceful stop waits for this lane; let it go. It is read again at the next start.
+            return self.deliver(addr.send(EndClaim), ctx);
+        }
+        self.context.meter.lane_restarts.fetch_add(1, Ordering::Relaxed);
+        let slot = &mut self.lanes[place];
+        slot.addr = None;
+        let wait = LONGEST_RESTART_WAIT_MS.min(RESTART_WAIT_MS << slot.faults_in_a_row.min(10));
+        slot.faults_in_a_row += 1;
+        tracing::error!(
+            source = %self.context.settings.name,
+            lane = claim.lane.0,
+            claim = claim.claim.0,
+            error = %fault.error,
+            wait_ms = wait,
+            "a fault ended the lane's claim; it starts again from its last commit"
+        );
+        let sleep = self.context.host.sleep(wait / 2 + self.context.host.random() % (wait / 2 + 1));
+        let again = async move {
+            let log = addr.send(EndClaim).await.ok().flatten();
+            sleep.await;
+            match log {
+                Some(log) => (*log).reclaim().await.map_err(|error| public(&error)),
+                None => Err(fault.error),
+            }
+        };
+        ctx.spawn(again.into_actor(self).map(move |log, source, ctx| match log {
+            Ok(log) => source.restart_lane(place, log, ctx),
+            Err(error) => source.fail(error, ctx),
+        }));
+    }
+
+    fn restart_lane(&mut self, place: usize, log: LaneLog, ctx: &mut Context<Self>) {
+        if self.stopping {
+            return;
+        }
+        let faults_in_a_row = self.lanes[place].faults_in_a_row;
+        self.lanes[place] = LaneSlot { faults_in_a_row, ..LaneSlot::new(&log) };
+        self.lineage.lane_restarted(log.claim().lane, log.state());
+        self.start_lane(place, Box::new(log), ctx);
+        self.hand_out(ctx);
+        self.close_idle_lanes(ctx);
+    }
+
+    /// The whole source ends with an error.
+    fn fail(&mut self, error: Error, ctx: &mut Context<Self>) {
+        tracing::error!(source = %self.context.settings.name, %error, "the source stops");
+        for slot in &mut self.lanes {
+            if let Some(addr) = slot.addr.take() {
+                actix::spawn(async move {
+                    // A lane that is gone already has nothing to end.
+                    let _ = addr.send(EndClaim).await;
+                });
+            }
+        }
+        self.finish(Err(error), ctx);
+    }
+
+    fn finish(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
+        self.context.meter.set_state(if outcome.is_ok() { "stopped" } else { "failed" });
+        self.outcome.send_if_modified(|known| {
+            let first = known.is_none();
+            known.get_or_insert(outcome);
+            first
+        });
+        self.stopping = true;
+        self.lifeline.cut();
+        ctx.stop();
+    }
+
+    fn note_commit(&self, commit: &Commit) {
+        let mut counts = Counts::default();
+        for range in commit.ranges.values() {
+            counts += range.counts;
+        }
+        let files = commit.files.iter().chain(&commit.rejects);
+        let (files, bytes) = files.fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.bytes));
+        self.context.meter.add_committed(counts, files, bytes);
+        let newest = commit.ranges.values().map(|range| range.arrival_at_to).max();
+        if let Some(newest) = newest {
+            let millis = u64::try_from(self.context.host.now() - newest).unwrap_or(0);
+            self.context.meter.arrival_to_commit.record(millis.saturating_mul(1_000));
+        }
+    }
+
+    fn tell_subscribers(&self, committed: &Committed) {
+        let Committed { claim, commit } = committed;
+        let length = self.context.settings.window_length;
+        let rows = commit.files.iter().map(|file| file.rows).sum();
+        let told = CommittedWindow {
+            source: self.context.settings.name.clone(),
+            lane: claim.lane.0,
+            epoch: claim.epoch.0,
+            closed_through_ms: commit
+                .closed_through
+                .map(|window| length.start_of(window.next())),
+            rows,
+            files: commit.files.iter().map(|file| file.name.clone()).collect(),
+            rejects: commit.rejects.iter().map(|file| file.name.clone()).collect(),
+        };
+        // Nobody may have subscribed.
+        let _ = self.commits.send(told);
+    }
+}
+
+/// Errors after which no lane may go on: another process has the source, or what a lane needs is
+/// gone.
+fn ends_source(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        "log.fenced"
+            | "log.newer_format"
+            | "log.unreadable"
+            | "source.position_lost"
+            | "source.shard_gone"
+            | "target.foreign_object"
+    )
+}
+
+impl Actor for Source {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(faults) = self.faults.take() {
+            ctx.add_stream(futures::stream::unfold(faults, |mut faults| async {
+                let fault = faults.recv().await?;
+                Some((fault, faults))
+            }));
+        }
+        let opening = opening::open(Arc::clone(&self.context));
+        ctx.spawn(opening.into_actor(self).map(|opened, source, ctx| match opened {
+            Ok(_) if source.stopping => source.finish(Ok(()), ctx),
+            Ok(opened) => source.begin(opened, ctx),
+            Err(error) => source.fail(error, ctx),
+        }));
+    }
+
+    fn stopped(&mut self, _ctx: &mut Self::Context) {
+        self.lifeline.cut();
+    }
+}
+
+impl StreamHandler<Fault> for Source {
+    fn handle(&mut self, fault: Fault, ctx: &mut Self::Context) {
+        self.fault(fault, ctx);
+    }
+
+    fn finished(&mut self, _ctx: &mut Self::Context) {
+        // The context holds a sender for as long as the source lives.
+    }
+}
+
+impl Handler<EndReached> for Source {
+    type Result = ();
+
+    fn handle(&mut self, EndReached { end }: EndReached, ctx: &mut Self::Context) {
+        let lane = end.claim.lane;
+        if self.lanes.get(lane.0 as usize).is_some_and(|slot| slot.claim == end.claim) {
+            tracing::info!(
+                source = %self.context.settings.name,
+                lane = lane.0,
+                kinesis_shard = %end.shard,
+                position = %end.position,
+                children = end.children.len(),
+                "a Kinesis shard has been read to its end"
+            );
+            self.lineage.read_to_end(lane, &end);
+            self.hand_out(ctx);
+            self.list_shards(ctx);
+        }
+    }
+}
+
+impl Handler<Committed> for Source {
+    type Result = ();
+
+    fn handle(&mut self, committed: Committed, ctx: &mut Self::Context) {
+        self.tell_subscribers(&committed);
+        let Committed { claim, commit } = committed;
+        self.note_commit(&commit);
+        if let Some(slot) = self.lanes.get_mut(claim.lane.0 as usize) {
+            slot.faults_in_a_row = 0;
+            slot.closed_through = slot.closed_through.max(commit.closed_through);
+            slot.open.extend(commit.entered.iter().map(|entered| entered.shard.clone()));
+            for ended in &commit.ended {
+                slot.open.remove(ended);
+            }
+        }
+        self.lineage.committed(claim.lane, &commit);
+        self.hand_out(ctx);
+        self.close_idle_lanes(ctx);
+    }
+}
+
+impl Handler<StopSource> for Source {
+    type Result = ();
+
+    fn handle(&mut self, _: StopSource, ctx: &mut Self::Context) {
+        if self.stopping {
+            return;
+        }
+        self.stopping = true;
+        self.context.meter.set_state("stopping");
+        let lanes = self.lanes.iter().filter_map(|slot| slot.addr.clone());
+        let stops: Vec<_> = lanes.map(|addr| addr.send(StopLane)).collect();
+        let deadline = self.context.host.sleep(self.context.settings.stop_deadline.as_millis() as u64);
+        let name = self.context.settings.name.clone();
+        let stopped = async move {
+            let all = futures::future::join_all(stops);
+            if let futures::future::Either::Right(_) = futures::future::select(all, deadline).await {
+                tracing::warn!(
+                    source = %name,
+                    "the stop took too long; what is not committed is read again at the next start"
+                );
+            }
+        };
+        ctx.spawn(stopped.into_actor(self).map(|(), source, ctx| source.finish(Ok(()), ctx)));
+    }
+}
+
+impl Handler<StopSourceNow> for Source {
+    type Result = ();
+
+    fn handle(&mut self, _: StopSourceNow, ctx: &mut Self::Context) {
+        self.finish(Ok(()), ctx);
+    }
+}

@@ -1,0 +1,182 @@
+//! The worker threads: the CPU work of decoding and encoding.
+//!
+//! Does: runs `Decoder` and `WindowEncoder` on threads of its own, whichever lane or shard the work
+//! is from. Does not own: any state between jobs but each thread's decoders.
+//! Receives: payload batches, encoders. Emits: the answer, through the job's own oneshot.
+//! Bound: two crossbeam channels of [`QUEUE`] jobs a thread; who finds them full waits without
+//! blocking its actor. Encoding goes first, because it is what gives credit back.
+//! On failure: a decoder answers a panic with rejects; a panic while encoding drops the answer,
+//! which its window writer reports as a fault of the lane.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
+use shardmill_engine::budget::Budget;
+use shardmill_engine::decode::{DecodeLimits, Decoder};
+use shardmill_engine::parquet::{EncodeError, FileChunk, WindowEncoder};
+use shardmill_engine::types::{DecodedBatch, PayloadBatch};
+use tokio::sync::{Semaphore, oneshot};
+
+/// Jobs of each kind that may wait for a thread.
+const QUEUE: usize = 4;
+
+/// Which source a decode job is from: a thread keeps one decoder for each, since a decoder learns
+/// the shape of what it sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SourceKey(pub u64);
+
+struct DecodeJob {
+    source: SourceKey,
+    limits: DecodeLimits,
+    batch: PayloadBatch,
+    answer: oneshot::Sender<Decoded>,
+}
+
+/// A decoded batch and how long it took.
+pub(crate) struct Decoded {
+    pub batch: DecodedBatch,
+    pub micros: u64,
+}
+
+struct EncodeJob {
+    encoder: WindowEncoder,
+    finish: bool,
+    answer: oneshot::Sender<Encoded>,
+}
+
+/// What encoding gave. The encoder comes back unless it was finished or failed.
+pub(crate) struct Encoded {
+    pub encoder: Option<WindowEncoder>,
+    pub chunks: Result<Vec<FileChunk>, EncodeError>,
+    pub micros: u64,
+}
+
+/// The worker threads of an engine, shared by all its sources. Dropping the last handle ends them.
+pub(crate) struct Workers {
+    decode: Sender<DecodeJob>,
+    encode: Sender<EncodeJob>,
+    decode_slots: Arc<Semaphore>,
+    encode_slots: Arc<Semaphore>,
+    _threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts `threads` threads that charge what they allocate to `budget`.
+    pub(crate) fn start(threads: usize, budget: &Budget) -> std::io::Result<Self> {
+        let capacity = threads * QUEUE;
+        let (decode, decode_jobs) = bounded(capacity);
+        let (encode, encode_jobs) = bounded(capacity);
+        let decode_slots = Arc::new(Semaphore::new(capacity));
+        let encode_slots = Arc::new(Semaphore::new(capacity));
+        let mut handles = Vec::with_capacity(threads);
+        for number in 0..threads {
+            let worker = Worker {
+                decode_jobs: decode_jobs.clone(),
+                encode_jobs: encode_jobs.clone(),
+                decode_slots: Arc::clone(&decode_slots),
+                encode_slots: Arc::clone(&encode_slots),
+                budget: budget.clone(),
+                decoders: HashMap::new(),
+            };
+            let builder = std::thread::Builder::new().name(format!("shardmill-work-{number}"));
+            handles.push(builder.spawn(move || worker.run())?);
+        }
+        Ok(Self { decode, encode, decode_slots, encode_slots, _threads: handles })
+    }
+
+    /// Decodes a batch; `None` only when the threads are gone.
+    pub(crate) async fn decode(
+        &self,
+        source: SourceKey,
+        limits: DecodeLimits,
+        batch: PayloadBatch,
+    ) -> Option<Decoded> {
+        // The slot is given back by the thread that takes the job, so the send never finds the
+        // channel full.
+        self.decode_slots.acquire().await.ok()?.forget();
+        let (answer, answered) = oneshot::channel();
+        self.decode.try_send(DecodeJob { source, limits, batch, answer }).ok()?;
+        answered.await.ok()
+    }
+
+    /// Encodes what `encoder` has buffered, or finishes it; `None` when that panicked.
+    pub(crate) async fn encode(&self, encoder: WindowEncoder, finish: bool) -> Option<Encoded> {
+        self.encode_slots.acquire().await.ok()?.forget();
+        let (answer, answered) = oneshot::channel();
+        self.encode.try_send(EncodeJob { encoder, finish, answer }).ok()?;
+        answered.await.ok()
+    }
+
+    /// Jobs that wait for a thread: (decode, encode).
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        (self.decode.len(), self.encode.len())
+    }
+}
+
+struct Worker {
+    decode_jobs: Receiver<DecodeJob>,
+    encode_jobs: Receiver<EncodeJob>,
+    decode_slots: Arc<Semaphore>,
+    encode_slots: Arc<Semaphore>,
+    budget: Budget,
+    decoders: HashMap<SourceKey, Decoder>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        loop {
+            select_biased! {
+                recv(self.encode_jobs) -> job => match job {
+                    Ok(job) => self.encode(job),
+                    Err(_) => return,
+                },
+                recv(self.decode_jobs) -> job => match job {
+                    Ok(job) => self.decode(job),
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+
+    fn decode(&mut self, job: DecodeJob) {
+        self.decode_slots.add_permits(1);
+        if job.answer.is_closed() {
+            return;
+        }
+        let begun = Instant::now();
+        let limits = job.limits;
+        let decoder = self.decoders.entry(job.source).or_insert_with(|| Decoder::new(limits));
+        let batch = decoder.decode(job.batch, &self.budget);
+        // Nobody waits for the answer when the claim has ended; the batch is dropped then.
+        let _ = job.answer.send(Decoded { batch, micros: micros_since(begun) });
+    }
+
+    fn encode(&mut self, job: EncodeJob) {
+        self.encode_slots.add_permits(1);
+        if job.answer.is_closed() {
+            return;
+        }
+        let begun = Instant::now();
+        let EncodeJob { mut encoder, finish, answer } = job;
+        let budget = &self.budget;
+        let encoded = catch_unwind(AssertUnwindSafe(|| {
+            if finish {
+                (None, encoder.finish(budget))
+            } else {
+                let chunks = encoder.encode(budget);
+                (Some(encoder), chunks)
+            }
+        }));
+        if let Ok((encoder, chunks)) = encoded {
+            let _ = answer.send(Encoded { encoder, chunks, micros: micros_since(begun) });
+        }
+    }
+}
+
+fn micros_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

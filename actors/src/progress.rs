@@ -1,0 +1,349 @@
+//! What a running source tells about itself: counters, rates' raw material, lag, windows, memory,
+//! latencies, and a line for every actor.
+//!
+//! [`Progress`] is a snapshot; its JSON keys are stable. [`Meter`] is what the actors write to: one
+//! for each source, without a lock on the data path but the histograms' own, taken once a batch.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use dashmap::DashMap;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use shardmill_engine::budget::Budget;
+use shardmill_engine::types::{Counts, KinesisShardId, TimestampMs};
+
+/// A snapshot of a source at work.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Progress {
+    /// The name of the source.
+    pub source: String,
+    /// `starting`, `running`, `stopping`, `stopped` or `failed`.
+    pub state: String,
+    /// The process's generation on the source; 0 before it has one.
+    pub generation: u64,
+    /// Milliseconds since the source was started.
+    pub uptime_ms: u64,
+    /// What has been fetched since the start, with what was fetched again after a fault.
+    pub read: ReadProgress,
+    /// What has been decoded since the start.
+    pub decoded: Counts,
+    /// What this process has committed since the start.
+    pub committed: CommittedProgress,
+    /// The greatest MillisBehindLatest of all Kinesis shards; `null` before the first answer.
+    pub lag_ms: Option<i64>,
+    /// Windows that are open in any lane.
+    pub windows_open: u64,
+    /// Bytes of the memory budget.
+    pub memory: MemoryProgress,
+    /// Faults that ended a lane's claim and were recovered from.
+    pub lane_restarts: u64,
+    /// Calls that were made again: throttled, failed or unanswered.
+    pub retries: RetryProgress,
+    /// Kinesis shards that are read, by id.
+    pub shards: BTreeMap<String, ShardProgress>,
+    /// Latencies by stage.
+    pub latencies: Latencies,
+    /// Every actor with its state and queue.
+    pub actors: BTreeMap<String, ActorProgress>,
+}
+
+/// What came from Kinesis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReadProgress {
+    /// Answers of GetRecords.
+    pub fetches: u64,
+    /// Kinesis records.
+    pub records: u64,
+    /// Bytes of their data.
+    pub bytes: u64,
+}
+
+/// What became visible.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CommittedProgress {
+    /// Records, payloads, bytes, rows, rejects and empty payloads in commits.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Commits put.
+    pub commits: u64,
+    /// Data and reject files named by them.
+    pub files: u64,
+    /// Bytes of those files.
+    pub file_bytes: u64,
+}
+
+/// The memory budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MemoryProgress {
+    /// Bytes in flight.
+    pub used: u64,
+    /// The most that ever was.
+    pub peak: u64,
+    /// The budget.
+    pub budget: u64,
+}
+
+/// Calls made again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RetryProgress {
+    /// Throttled by Kinesis.
+    pub throttled: u64,
+    /// Other failures of calls to Kinesis.
+    pub stream: u64,
+    /// Failures of calls to the target.
+    pub target: u64,
+}
+
+/// One Kinesis shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ShardProgress {
+    /// The lane that it belongs to.
+    pub lane: u32,
+    /// The last position fetched.
+    pub position: String,
+    /// MillisBehindLatest of the last answer.
+    pub millis_behind: Option<i64>,
+    /// Records fetched.
+    pub records: u64,
+}
+
+/// An actor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ActorProgress {
+    /// What it is doing, in a word or two.
+    pub state: String,
+    /// What waits in it: batches, chunks, commits or fetches.
+    pub queue: u64,
+}
+
+/// Latencies in microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Latencies {
+    /// A call of GetRecords.
+    pub fetch: Quantiles,
+    /// Decoding a batch.
+    pub decode: Quantiles,
+    /// Encoding what a window had buffered.
+    pub encode: Quantiles,
+    /// A put to the target: an object, a part or a completion.
+    pub put: Quantiles,
+    /// From the arrival of a window's last record at Kinesis to its commit.
+    pub arrival_to_commit: Quantiles,
+}
+
+/// Quantiles of a latency in microseconds, to three digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Quantiles {
+    /// How many were measured.
+    pub count: u64,
+    /// The median.
+    pub p50: u64,
+    /// 90 of 100 took no longer.
+    pub p90: u64,
+    /// 99 of 100 took no longer.
+    pub p99: u64,
+    /// The longest.
+    pub max: u64,
+}
+
+/// What a source's actors write to.
+pub(crate) struct Meter {
+    source: String,
+    state: Mutex<State>,
+    pub(crate) fetches: AtomicU64,
+    pub(crate) read_records: AtomicU64,
+    pub(crate) read_bytes: AtomicU64,
+    pub(crate) throttled: AtomicU64,
+    pub(crate) stream_retries: AtomicU64,
+    pub(crate) target_retries: AtomicU64,
+    pub(crate) lane_restarts: AtomicU64,
+    pub(crate) windows_open: AtomicI64,
+    pub(crate) shards: DashMap<KinesisShardId, ShardProgress>,
+    pub(crate) actors: DashMap<String, ActorProgress>,
+    pub(crate) fetch: Latency,
+    pub(crate) decode: Latency,
+    pub(crate) encode: Latency,
+    pub(crate) put: Latency,
+    pub(crate) arrival_to_commit: Latency,
+}
+
+struct State {
+    name: &'static str,
+    generation: u64,
+    started: TimestampMs,
+    decoded: Counts,
+    committed: CommittedProgress,
+}
+
+impl Meter {
+    pub(crate) fn new(source: &str, now: TimestampMs) -> Self {
+        Self {
+            source: source.to_owned(),
+            state: Mutex::new(State {
+                name: "starting",
+                generation: 0,
+                started: now,
+                decoded: Counts::default(),
+                committed: CommittedProgress::default(),
+            }),
+            fetches: AtomicU64::new(0),
+            read_records: AtomicU64::new(0),
+            read_bytes: AtomicU64::new(0),
+            throttled: AtomicU64::new(0),
+            stream_retries: AtomicU64::new(0),
+            target_retries: AtomicU64::new(0),
+            lane_restarts: AtomicU64::new(0),
+            windows_open: AtomicI64::new(0),
+            shards: DashMap::new(),
+            actors: DashMap::new(),
+            fetch: Latency::new(),
+            decode: Latency::new(),
+            encode: Latency::new(),
+            put: Latency::new(),
+            arrival_to_commit: Latency::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn set_state(&self, name: &'static str) {
+        self.lock().name = name;
+    }
+
+    pub(crate) fn set_generation(&self, generation: u64) {
+        self.lock().generation = generation;
+    }
+
+    pub(crate) fn add_decoded(&self, counts: Counts) {
+        self.lock().decoded += counts;
+    }
+
+    pub(crate) fn add_committed(&self, counts: Counts, files: u64, file_bytes: u64) {
+        let committed = &mut self.lock().committed;
+        committed.counts += counts;
+        committed.commits += 1;
+        committed.files += files;
+        committed.file_bytes += file_bytes;
+    }
+
+    pub(crate) fn actor(&self, name: &str, state: &str, queue: usize) {
+        let queue = queue as u64;
+        if let Some(mut actor) = self.actors.get_mut(name) {
+            if actor.state != state {
+                state.clone_into(&mut actor.state);
+            }
+            actor.queue = queue;
+            return;
+        }
+        self.actors.insert(name.to_owned(), ActorProgress { state: state.to_owned(), queue });
+    }
+
+    pub(crate) fn actor_gone(&self, name: &str) {
+        self.actors.remove(name);
+    }
+
+    pub(crate) fn snapshot(&self, budget: &Budget, now: TimestampMs) -> Progress {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let shards: BTreeMap<String, ShardProgress> = self
+            .shards
+            .iter()
+            .map(|entry| (entry.key().as_str().to_owned(), entry.value().clone()))
+            .collect();
+        let state = self.lock();
+        Progress {
+            source: self.source.clone(),
+            state: state.name.to_owned(),
+            generation: state.generation,
+            uptime_ms: u64::try_from(now - state.started).unwrap_or(0),
+            read: ReadProgress {
+                fetches: load(&self.fetches),
+                records: load(&self.read_records),
+                bytes: load(&self.read_bytes),
+            },
+            decoded: state.decoded,
+            committed: state.committed,
+            lag_ms: shards.values().filter_map(|shard| shard.millis_behind).max(),
+            windows_open: u64::try_from(self.windows_open.load(Ordering::Relaxed)).unwrap_or(0),
+            memory: MemoryProgress {
+                used: budget.used() as u64,
+                peak: budget.peak() as u64,
+                budget: budget.limit() as u64,
+            },
+            lane_restarts: load(&self.lane_restarts),
+            retries: RetryProgress {
+                throttled: load(&self.throttled),
+                stream: load(&self.stream_retries),
+                target: load(&self.target_retries),
+            },
+            shards,
+            latencies: Latencies {
+                fetch: self.fetch.quantiles(),
+                decode: self.decode.quantiles(),
+                encode: self.encode.quantiles(),
+                put: self.put.quantiles(),
+                arrival_to_commit: self.arrival_to_commit.quantiles(),
+            },
+            actors: self
+                .actors
+                .iter()
+                .map(|entry| (entry.key().clone(), entry.value().clone()))
+                .collect(),
+        }
+    }
+}
+
+/// A latency, recorded in microseconds up to one day.
+pub(crate) struct Latency(Mutex<Histogram<u64>>);
+
+const DAY_MICROS: u64 = 86_400_000_000;
+
+impl Latency {
+    fn new() -> Self {
+        let histogram = Histogram::new_with_bounds(1, DAY_MICROS, 3);
+        Self(Mutex::new(histogram.expect("bounds that hdrhistogram accepts")))
+    }
+
+    pub(crate) fn record(&self, micros: u64) {
+        let mut histogram = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        histogram.saturating_record(micros.clamp(1, DAY_MICROS));
+    }
+
+    fn quantiles(&self) -> Quantiles {
+        let histogram = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if histogram.is_empty() {
+            return Quantiles::default();
+        }
+        Quantiles {
+            count: histogram.len(),
+            p50: histogram.value_at_quantile(0.5),
+            p90: histogram.value_at_quantile(0.9),
+            p99: histogram.value_at_quantile(0.99),
+            max: histogram.max(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_shows_what_was_written() {
+        let meter = Meter::new("clicks", 1_000);
+        meter.set_state("running");
+        meter.fetch.record(250);
+        meter.actor("lane 0", "reading", 3);
+        let counts = Counts { rows: 7, ..Counts::default() };
+        meter.add_committed(counts, 2, 99);
+        let snapshot = meter.snapshot(&Budget::new(64), 3_000);
+        assert_eq!(snapshot.uptime_ms, 2_000);
+        assert_eq!(snapshot.committed.counts.rows, 7);
+        assert_eq!(snapshot.latencies.fetch.count, 1);
+        assert_eq!(snapshot.actors["lane 0"].queue, 3);
+        assert_eq!(snapshot.lag_ms, None);
+    }
+}
