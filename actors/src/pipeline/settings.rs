@@ -4,22 +4,12 @@ use std::time::Duration;
 
 use shardmill_engine::decode::DecodeLimits;
 use shardmill_engine::parquet::ParquetOptions;
-use shardmill_engine::types::{TimestampMs, WindowLength};
+use shardmill_engine::types::WindowLength;
 
-/// The credit that a fetch takes: the most that GetRecords answers with (10 MiB), and the same as
-/// the base64 in JSON in which it comes.
-pub const FETCH_BYTES: usize = 24 * 1024 * 1024;
+use crate::config::{DataSource, MemoryPlan, StartFrom};
 
-/// Where reading begins when the source is new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadFrom {
-    /// The oldest record that the stream still has.
-    Start,
-    /// The server's time at which the source is made.
-    Now,
-    /// Records that arrived at this time or later.
-    Timestamp(TimestampMs),
-}
+/// The credit that a fetch takes: what its worst answer holds while it becomes columns.
+pub const FETCH_BYTES: usize = MemoryPlan::KEPT_FETCH as usize;
 
 /// The settings of one source's actors.
 #[derive(Clone, Debug)]
@@ -29,7 +19,7 @@ pub struct Settings {
     /// The stream's name or ARN; it is remembered with the source.
     pub stream: String,
     /// Where a new source begins.
-    pub read_from: ReadFrom,
+    pub read_from: StartFrom,
     /// Parallel readers.
     pub shards: usize,
     /// Lanes.

@@ -1,0 +1,253 @@
+//! The engine: the threads and the memory that data sources of one process share.
+//!
+//! It runs on threads of its own, so it needs no runtime of its host and blocks none: one thread
+//! for the actors, tokio's workers for calls to AWS and the disk, and `threads` workers for decoding
+//! and encoding.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+use shardmill_engine::budget::Budget;
+use shardmill_engine::ports::{Host, Store, Stream};
+use tokio::sync::{broadcast, mpsc, watch};
+
+use crate::adapters;
+use crate::config::DataSource;
+use crate::error::Error;
+use crate::handle::{CommittedWindow, Handle, Outcome, Subscription};
+use crate::pipeline::{
+    Fault, Settings, Source, SourceContext, SourceKey, StopSource, StopSourceNow, Workers,
+};
+use crate::progress::Meter;
+
+/// The threads and the memory that data sources share.
+///
+/// Dropping it stops all its sources as [`Handle::stop`] does, without waiting for them.
+pub struct Shardmill {
+    commands: mpsc::UnboundedSender<Command>,
+    budget: Budget,
+    host: Arc<dyn Host>,
+    next_key: AtomicU64,
+}
+
+/// What the engine's thread is asked to do. One message a call of the API, so the queue needs no
+/// bound.
+pub(crate) enum Command {
+    Start(Box<StartSource>),
+    Stop(u64),
+    StopNow(u64),
+}
+
+pub(crate) struct StartSource {
+    key: u64,
+    settings: Settings,
+    ports: Ports,
+    meter: Arc<Meter>,
+    commits: broadcast::Sender<CommittedWindow>,
+    outcome: watch::Sender<Option<Outcome>>,
+}
+
+/// Where a source reads and writes.
+enum Ports {
+    /// What its configuration names.
+    Configured(Box<DataSource>),
+    /// What the embedder gives.
+    Given { stream: Arc<dyn Stream>, store: Arc<dyn Store> },
+}
+
+impl Shardmill {
+    /// Starts one data source on an engine of its own, with the threads and the memory that its
+    /// configuration names. Works from any thread, with or without a running tokio runtime.
+    ///
+    /// # Errors
+    /// `engine.threads` when no thread can be started. Everything else that can go wrong is told by
+    /// the handle.
+    pub fn start(source: DataSource) -> Result<Handle, Error> {
+        let engine = Self::new(budget_of(&source), source.engine().threads)?;
+        Ok(engine.add(source))
+    }
+
+    /// An engine with a memory budget in bytes and so many worker threads.
+    ///
+    /// # Errors
+    /// `engine.threads` when no thread can be started.
+    pub fn new(memory_budget: usize, threads: usize) -> Result<Self, Error> {
+        let host: Arc<dyn Host> = Arc::new(adapters::SystemHost::new());
+        let budget = Budget::new(memory_budget);
+        let failed = |error: std::io::Error| {
+            let message = format!("could not start a thread: {error}; raise the limit of threads");
+            Error::new("engine.threads", message)
+        };
+        let workers = Workers::start(threads.max(1), &budget).map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads.max(1))
+            .thread_name("shardmill-io")
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let world = World {
+            budget: budget.clone(),
+            host: Arc::clone(&host),
+            workers: Arc::new(workers),
+            pressure: watch::Sender::new(0),
+            sources: HashMap::new(),
+        };
+        std::thread::Builder::new()
+            .name("shardmill-actors".into())
+            .spawn(move || {
+                System::with_tokio_rt(move || runtime).block_on(world.run(inbox));
+            })
+            .map_err(failed)?;
+        Ok(Self { commands, budget, host, next_key: AtomicU64::new(1) })
+    }
+
+    /// Starts a data source on this engine.
+    pub fn add(&self, source: DataSource) -> Handle {
+        let settings = Settings::of(&source);
+        self.add_ports(settings, Ports::Configured(Box::new(source)))
+    }
+
+    /// Starts a data source that reads `stream` and writes to `store`, which the embedder gives;
+    /// the places that `source` names are not used.
+    pub fn add_with_ports(
+        &self,
+        source: &DataSource,
+        stream: Arc<dyn Stream>,
+        store: Arc<dyn Store>,
+    ) -> Handle {
+        self.add_ports(Settings::of(source), Ports::Given { stream, store })
+    }
+
+    fn add_ports(&self, settings: Settings, ports: Ports) -> Handle {
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        let meter = Arc::new(Meter::new(&settings.name, self.host.now()));
+        let (commits, _) = broadcast::channel(Subscription::CAPACITY);
+        let (outcome, ended) = watch::channel(None);
+        let handle = Handle::new(
+            key,
+            Arc::clone(&meter),
+            self.budget.clone(),
+            Arc::clone(&self.host),
+            self.commands.clone(),
+            ended,
+            &commits,
+        );
+        let start = StartSource { key, settings, ports, meter, commits, outcome };
+        // A thread that has died drops the outcome's sender, which the handle reports.
+        let _ = self.commands.send(Command::Start(Box::new(start)));
+        handle
+    }
+}
+
+fn budget_of(source: &DataSource) -> usize {
+    usize::try_from(source.engine().memory.budget).unwrap_or(usize::MAX)
+}
+
+impl std::fmt::Debug for Shardmill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shardmill").field("budget", &self.budget).finish_non_exhaustive()
+    }
+}
+
+/// What lives on the engine's thread.
+struct World {
+    budget: Budget,
+    host: Arc<dyn Host>,
+    workers: Arc<Workers>,
+    pressure: watch::Sender<u64>,
+    sources: HashMap<u64, Addr<Source>>,
+}
+
+impl World {
+    /// Serves until every sender of commands is gone and every source has ended.
+    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
+        while let Some(command) = inbox.recv().await {
+            match command {
+                Command::Start(start) => self.start(*start).await,
+                Command::Stop(key) => self.stop(key),
+                Command::StopNow(key) => {
+                    if let Some(source) = self.sources.remove(&key) {
+                        forget(source.send(StopSourceNow));
+                    }
+                }
+            }
+        }
+        let keys: Vec<u64> = self.sources.keys().copied().collect();
+        keys.iter().for_each(|key| self.stop(*key));
+        while self.sources.values().any(Addr::connected) {
+            self.host.sleep(10).await;
+        }
+    }
+
+    fn stop(&self, key: u64) {
+        if let Some(source) = self.sources.get(&key) {
+            forget(source.send(StopSource));
+        }
+    }
+
+    async fn start(&mut self, start: StartSource) {
+        let StartSource { key, settings, ports, meter, commits, outcome } = start;
+        let opened = match ports {
+            Ports::Given { stream, store } => Ok((stream, store)),
+            Ports::Configured(source) => adapters::open(&source).await,
+        };
+        let (stream, store) = match opened {
+            Ok(ports) => ports,
+            Err(error) => {
+                meter.set_state("failed");
+                outcome.send_replace(Some(Err(error)));
+                return;
+            }
+        };
+        let (faults, faults_inbox): (_, mpsc::UnboundedReceiver<Fault>) = mpsc::unbounded_channel();
+        let context = Arc::new(SourceContext {
+            key: SourceKey(key),
+            settings,
+            stream,
+            store,
+            host: Arc::clone(&self.host),
+            budget: self.budget.clone(),
+            workers: Arc::clone(&self.workers),
+            meter,
+            faults,
+            pressure: self.pressure.clone(),
+        });
+        let source = Source::new(context, faults_inbox, commits, outcome);
+        self.sources.insert(key, source.start());
+    }
+}
+
+fn forget<T>(sent: impl Future<Output = T> + 'static) {
+    actix::spawn(async move {
+        sent.await;
+    });
+}
+
+/// How long the engine's defaults are.
+impl Settings {
+    /// What the actors need of a data source's configuration.
+    pub fn of(source: &DataSource) -> Self {
+        let minute = Duration::from_secs(60);
+        let window = Duration::from_millis(source.window_length().millis().unsigned_abs());
+        Self {
+            name: source.name().to_owned(),
+            stream: source.kinesis().stream.clone(),
+            read_from: source.kinesis().read_from,
+            shards: source.kinesis().shards as usize,
+            execution_parallelism: source.target().execution_parallelism as usize,
+            window_length: source.window_length(),
+            max_open_windows: source.engine().memory.max_open_windows,
+            decode: source.into(),
+            parquet: source.into(),
+            progress_interval: window.min(minute),
+            list_shards_interval: (window / 2).clamp(Duration::from_millis(500), minute / 2),
+            clean_up_interval: Duration::from_secs(3_600),
+            start_patience: Duration::from_secs(30),
+            stop_deadline: source.engine().stop_deadline,
+        }
+    }
+}

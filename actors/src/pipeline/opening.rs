@@ -1,0 +1,159 @@
+//! How a source opens: what is asked of the stream and the target before the first lane may read.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use shardmill_engine::log::{
+    self, Identity, LaneLog, LaneState, LogError, SourceOptions, SourceRecord,
+};
+use shardmill_engine::ports::{ShardFilter, ShardList, StreamError};
+use shardmill_engine::source::{EARLIEST_WINDOW, first_lanes};
+use shardmill_engine::types::{Generation, ProcessId, TimestampMs};
+
+use super::committer::public;
+use super::context::SourceContext;
+use crate::config::StartFrom;
+use crate::error::Error;
+
+/// The wait between two tries to reach the stream, milliseconds.
+const RETRY_MS: u64 = 1_000;
+
+/// A source that is open: every lane is claimed, nothing is read yet.
+pub(crate) struct Opened {
+    pub record: SourceRecord,
+    pub generation: Generation,
+    pub logs: Vec<LaneLog>,
+    pub listing: ShardList,
+}
+
+impl From<LogError> for Error {
+    fn from(error: LogError) -> Self {
+        public(&error)
+    }
+}
+
+/// Opens the source: resolves where it starts, reads or puts its record, takes a generation, and
+/// claims every lane.
+pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
+    let settings = &context.settings;
+    let (store, host) = (&context.store, &context.host);
+    let listing = reach(&context, "list its Kinesis shards", || {
+        context.stream.list_shards(ShardFilter::All)
+    })
+    .await?;
+    let known = log::read_source(store, host).await?;
+    check_shards(&context, &listing, known.is_none())?;
+    let start = match (&known, settings.read_from) {
+        (Some(record), _) => record.start_ms,
+        (None, StartFrom::Start) => None,
+        (None, StartFrom::Now) => Some(listing.server_time),
+        (None, StartFrom::At(time)) => Some(time),
+    };
+    let options = SourceOptions {
+        name: settings.name.clone(),
+        stream: settings.stream.clone(),
+        window_length: settings.window_length,
+        start,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let record = log::open_source(store, host, options).await?;
+    let identity = identity();
+    let generation = log::take_generation(store, host, &identity).await?;
+    tracing::info!(
+        source = %settings.name,
+        generation = generation.0,
+        process = %identity.process,
+        start_ms = record.start_ms,
+        "the state on the target is open"
+    );
+    let first = || first_epoch(&context, &listing, record.start_ms);
+    let lanes = settings.execution_parallelism;
+    let logs = log::claim_lanes(store, host, &identity, generation, lanes, first).await?;
+    Ok(Opened { record, generation, logs, listing })
+}
+
+/// The lanes of a source that is new.
+async fn first_epoch(
+    context: &SourceContext,
+    listing: &ShardList,
+    start: Option<TimestampMs>,
+) -> Result<Vec<LaneState>, Error> {
+    let lanes = context.settings.execution_parallelism;
+    let Some(start) = start else {
+        return Ok(first_lanes(listing, None, lanes, EARLIEST_WINDOW));
+    };
+    let open = reach(context, "list the Kinesis shards open at the start", || {
+        context.stream.list_shards(ShardFilter::AtTimestamp(start))
+    })
+    .await?;
+    let window = context.settings.window_length.window_of(start);
+    Ok(first_lanes(listing, Some(&open), lanes, window))
+}
+
+/// `shards` must not exceed the open Kinesis shards when the source is made; later a surplus reader
+/// idles.
+fn check_shards(context: &SourceContext, listing: &ShardList, new: bool) -> Result<(), Error> {
+    let settings = &context.settings;
+    let open = listing.shards.iter().filter(|shard| !shard.closed).count();
+    if settings.shards <= open {
+        return Ok(());
+    }
+    let message = format!(
+        "kinesis.shards = {} but the stream {} has {open} open Kinesis shards; a reader reads one \
+         Kinesis shard or more, so set kinesis.shards to at most {open}",
+        settings.shards, settings.stream
+    );
+    if new {
+        return Err(Error::new("config.too_many_shards", message));
+    }
+    tracing::warn!(source = %settings.name, "{message}; the surplus readers idle");
+    Ok(())
+}
+
+/// Calls the stream until it answers; gives up after the patience of the settings, and at once
+/// where asking again cannot help.
+async fn reach<T, F, Fut>(context: &SourceContext, what: &str, call: F) -> Result<T, Error>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, StreamError>>,
+{
+    let settings = &context.settings;
+    let patience = i64::try_from(settings.start_patience.as_millis()).unwrap_or(i64::MAX);
+    let give_up = context.host.now().saturating_add(patience);
+    loop {
+        let error = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let hopeless = matches!(error, StreamError::NotFound(_) | StreamError::Refused(_));
+        if hopeless || context.host.now() >= give_up {
+            let code = match error {
+                StreamError::NotFound(_) => "stream.not_found",
+                StreamError::Refused(_) => "stream.refused",
+                _ => "stream.unavailable",
+            };
+            let message = format!(
+                "could not {what} (stream {}): {error}; check the stream's name, region, endpoint \
+                 and credentials: `shardmill check` tries each of them",
+                settings.stream
+            );
+            return Err(Error::new(code, message));
+        }
+        tracing::warn!(source = %settings.name, %error, "could not {what} yet; trying again");
+        context.host.sleep(RETRY_MS).await;
+    }
+}
+
+/// Who this start of this process is.
+fn identity() -> Identity {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .unwrap_or_else(|| "unknown".to_owned());
+    Identity {
+        process: ProcessId::new(uuid::Uuid::new_v4().to_string()),
+        host: format!("{host} (pid {})", std::process::id()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
