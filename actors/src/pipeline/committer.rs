@@ -1,8 +1,7 @@
 //! The committer: the one owner of a lane's log.
 //!
-//! Does: appends commits in the order in which they come, puts checkpoints, and tells uploaders
-//! whether the lane may still be ours. Does not own: what a commit says. Receives: commits, requests
-//! for permission. Emits: an answer to each. Bound: one commit at a time; the lane sends the next
+//! Does: appends commits in the order in which they come and puts checkpoints. Does not own: what a
+//! commit says. Receives: commits, the order to give the log back. Emits: an answer to each. Bound: one commit at a time; the lane sends the next
 //! only after the answer. On failure: an unanswered put is made again inside the log until it is
 //! answered; any other error is the answer, and ends the claim.
 
@@ -12,51 +11,25 @@ use std::time::Instant;
 
 use actix::prelude::*;
 use shardmill_engine::log::{Commit, LaneLog, LogError};
-use shardmill_engine::types::{ClaimRef, TimestampMs};
+use shardmill_engine::types::ClaimRef;
 use tokio::sync::oneshot;
 
 use super::context::SourceContext;
 use super::lifeline::Lifeline;
 use crate::error::Error;
 
-/// A log that was put to within this time is ours without asking; log-protocol's 60 s with room for
-/// a call that is under way.
-const TRUSTED_MS: i64 = 45_000;
-
 /// Append this commit.
 #[derive(Message)]
 #[rtype(result = "Result<(), Error>")]
 pub(crate) struct Append(pub Box<Commit>);
-
-/// May a data object be put under this claim?
-#[derive(Message)]
-#[rtype(result = "Result<(), Error>")]
-struct MayPut;
 
 /// Give the log back and end.
 #[derive(Message)]
 #[rtype(result = "Option<Box<LaneLog>>")]
 pub(crate) struct GiveBack;
 
-/// Asks a lane's committer before a data object is put or completed.
-#[derive(Clone)]
-pub(crate) struct Permission(Addr<Committer>);
-
-impl Permission {
-    pub(crate) fn of(committer: Addr<Committer>) -> Self {
-        Self(committer)
-    }
-
-    pub(crate) async fn ask(&self) -> Result<(), Error> {
-        self.0.send(MayPut).await.unwrap_or_else(|_| {
-            Err(Error::new("engine.claim_over", "the claim is over; nothing is put under it"))
-        })
-    }
-}
-
 enum Command {
     Append(Box<Commit>, oneshot::Sender<Result<(), Error>>),
-    Guard(oneshot::Sender<Result<(), Error>>),
     GiveBack(oneshot::Sender<Option<Box<LaneLog>>>),
 }
 
@@ -68,7 +41,6 @@ pub(crate) struct Committer {
     /// Away while a call to the log is under way.
     log: Option<Box<LaneLog>>,
     queue: VecDeque<Command>,
-    trusted_until: TimestampMs,
 }
 
 impl Committer {
@@ -78,7 +50,6 @@ impl Committer {
         Self {
             claim,
             lifeline: Lifeline::new(name.clone(), Some(claim), context.faults.clone()),
-            trusted_until: context.host.now() + TRUSTED_MS,
             name,
             log: Some(log),
             queue: VecDeque::new(),
@@ -107,32 +78,22 @@ impl Committer {
                     if put {
                         log.checkpoint_if_due().await;
                     }
-                    (Some(log), put)
-                }
-                Command::Guard(answer) => {
-                    let guarded = log.guard().await;
-                    let _ = answer.send(guarded.map_err(|error| public(&error)));
-                    (Some(log), false)
+                    Some(log)
                 }
                 Command::GiveBack(answer) => {
                     let _ = answer.send(Some(log));
-                    (None, false)
+                    None
                 }
             }
         };
-        ctx.spawn(work.into_actor(self).map(|(log, put), committer, ctx| {
-            if put {
-                committer.trusted_until = committer.context.host.now() + TRUSTED_MS;
+        ctx.spawn(work.into_actor(self).map(|log, committer, ctx| match log {
+            Some(log) => {
+                committer.log = Some(log);
+                committer.turn(ctx);
             }
-            match log {
-                Some(log) => {
-                    committer.log = Some(log);
-                    committer.turn(ctx);
-                }
-                None => {
-                    committer.lifeline.cut();
-                    ctx.stop();
-                }
+            None => {
+                committer.lifeline.cut();
+                ctx.stop();
             }
         }));
     }
@@ -174,17 +135,6 @@ impl Handler<Append> for Committer {
 
     fn handle(&mut self, Append(commit): Append, ctx: &mut Self::Context) -> Self::Result {
         self.queue(ctx, |answer| Command::Append(commit, answer), || Err(died()))
-    }
-}
-
-impl Handler<MayPut> for Committer {
-    type Result = ResponseFuture<Result<(), Error>>;
-
-    fn handle(&mut self, _: MayPut, ctx: &mut Self::Context) -> Self::Result {
-        if self.context.host.now() < self.trusted_until {
-            return Box::pin(std::future::ready(Ok(())));
-        }
-        self.queue(ctx, Command::Guard, || Err(died()))
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use shardmill_engine::budget::KeptFetch;
-use shardmill_engine::log::{Commit, Entered, LaneLog};
+use shardmill_engine::log::{Commit, Entered, Guard, LaneLog};
 use shardmill_engine::schema::Schema;
 use shardmill_engine::types::{
     ClaimRef, DecodedBatch, KinesisShardId, ReadFrom, ShardEnd, TimestampMs, Watermark,
@@ -22,7 +22,7 @@ use shardmill_engine::types::{
 use shardmill_engine::window::{CommitFiles, LaneFlow, LaneFault, LaneLimits};
 use tokio::sync::{oneshot, watch};
 
-use super::committer::{Append, Committer, GiveBack, Permission};
+use super::committer::{Append, Committer, GiveBack};
 use super::context::SourceContext;
 use super::lifeline::Lifeline;
 use super::settings::FETCH_BYTES;
@@ -119,6 +119,7 @@ pub(crate) struct Lane {
     lifeline: Lifeline,
     source: Addr<Source>,
     committer: Addr<Committer>,
+    guard: Guard,
     flow: LaneFlow,
     format: u64,
     schema: Arc<Schema>,
@@ -129,6 +130,8 @@ pub(crate) struct Lane {
     writers: BTreeMap<Window, WriterSlot>,
     closing: VecDeque<Window>,
     committing: bool,
+    /// Ends that the source has not answered yet.
+    ends_told: usize,
     tip: watch::Sender<LaneTip>,
     stop: StopPhase,
     stopped: Option<oneshot::Sender<()>>,
@@ -154,6 +157,7 @@ impl Lane {
         });
         Self {
             lifeline: Lifeline::new(name.clone(), Some(claim), context.faults.clone()),
+            guard: log.guard_handle(),
             committer: Committer::new(Arc::clone(&context), log).start(),
             kept: context.budget.keep(FETCH_BYTES),
             context,
@@ -169,6 +173,7 @@ impl Lane {
             writers: BTreeMap::new(),
             closing: VecDeque::new(),
             committing: false,
+            ends_told: 0,
             tip,
             stop: StopPhase::Running,
             stopped: None,
@@ -240,7 +245,7 @@ impl Lane {
                 self.claim,
                 window,
                 Arc::clone(&self.schema),
-                Permission::of(self.committer.clone()),
+                self.guard.clone(),
             );
             let slot = WriterSlot {
                 writer: writer.start(),
@@ -304,13 +309,21 @@ impl Lane {
 
     /// Does whatever has become possible: close, commit, tell.
     fn advance(&mut self, ctx: &mut Context<Self>) {
-        while let Some(window) = self.flow.next_closing() {
+        for end in self.flow.ends_reached() {
+            self.ends_told += 1;
+            let sent = self.source.send(EndReached { end });
+            ctx.spawn(sent.into_actor(self).map(|_, lane, ctx| {
+                lane.ends_told -= 1;
+                lane.advance(ctx);
+            }));
+        }
+        // Children that enter because of an end go on in the window in which it was reached, so
+        // nothing is closed before the source has answered.
+        while self.ends_told == 0
+            && let Some(window) = self.flow.next_closing()
+        {
             self.closing.push_back(window);
             self.finish(window, ctx);
-        }
-        for end in self.flow.ends_reached() {
-            let sent = self.source.send(EndReached { end });
-            self.deliver(sent, ctx);
         }
         self.commit_next(ctx);
         self.publish();
@@ -339,8 +352,10 @@ impl Lane {
         let Some(window) = self.closing.front().copied() else { return };
         let Some(files) = self.take_files(window) else { return };
         self.closing.pop_front();
-        let commit = self.flow.commit(window, files);
-        self.append(commit, ctx);
+        match self.flow.commit(window, files) {
+            Ok(commit) => self.append(commit, ctx),
+            Err(fault) => self.fault(&fault, ctx),
+        }
     }
 
     /// The files of a window that is finished, or of one that never had a row.
@@ -400,7 +415,7 @@ impl Lane {
     /// A commit without files: what moved without data.
     fn progress(&mut self, ctx: &mut Context<Self>) {
         let quiet = matches!(self.stop, StopPhase::Running | StopPhase::Draining);
-        if quiet && !self.committing && self.closing.is_empty() {
+        if quiet && !self.committing && self.closing.is_empty() && self.ends_told == 0 {
             if let Some(commit) = self.flow.progress() {
                 self.append(commit, ctx);
             }
@@ -421,7 +436,7 @@ impl Lane {
     }
 
     fn stop_on(&mut self, ctx: &mut Context<Self>) {
-        if self.committing || !self.closing.is_empty() {
+        if self.committing || self.ends_told > 0 || !self.closing.is_empty() {
             return;
         }
         match self.stop {
@@ -441,9 +456,13 @@ impl Lane {
             },
             StopPhase::Part(window) => {
                 if let Some(files) = self.take_files(window) {
-                    let commit = self.flow.partial_commit(window, files);
-                    self.stop = StopPhase::Last;
-                    self.append(commit, ctx);
+                    match self.flow.partial_commit(window, files) {
+                        Ok(commit) => {
+                            self.stop = StopPhase::Last;
+                            self.append(commit, ctx);
+                        }
+                        Err(fault) => self.fault(&fault, ctx),
+                    }
                 }
             }
             StopPhase::Running | StopPhase::Draining | StopPhase::Last => {}

@@ -13,12 +13,13 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use shardmill_engine::budget::Credit;
+use shardmill_engine::log::Guard;
 use shardmill_engine::parquet::{FileChunk, FinishedFile};
 use shardmill_engine::ports::{StoreError, Upload};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::context::SourceContext;
-use super::committer::Permission;
+use super::committer::public;
 use crate::error::Error;
 
 /// The first wait before a call is made again, milliseconds; it doubles up to [`LONGEST_WAIT`].
@@ -35,7 +36,8 @@ pub(crate) struct Uploaded {
 /// One file's way to the target.
 pub(crate) struct FileUpload {
     pub context: Arc<SourceContext>,
-    pub permission: Permission,
+    /// Asked before anything is put: a process that was paused may have lost the lane.
+    pub guard: Guard,
     pub name: String,
 }
 
@@ -109,7 +111,7 @@ impl FileUpload {
         if unsent.len == 0 {
             return Ok(());
         }
-        self.permission.ask().await?;
+        self.guard.check().await.map_err(|error| public(&error))?;
         let mut attempt = 0;
         let upload = loop {
             match upload {
@@ -133,7 +135,7 @@ impl FileUpload {
     }
 
     async fn put_whole(&self, mut unsent: Unsent, bytes: u64) -> Result<(), Error> {
-        self.permission.ask().await?;
+        self.guard.check().await.map_err(|error| public(&error))?;
         let (body, _credits) = unsent.take();
         let mut attempt = 0;
         loop {
@@ -151,7 +153,7 @@ impl FileUpload {
 
     async fn complete(&self, upload: Option<Box<dyn Upload>>, bytes: u64) -> Result<(), Error> {
         let Some(mut upload) = upload else { return Ok(()) };
-        self.permission.ask().await?;
+        self.guard.check().await.map_err(|error| public(&error))?;
         let mut attempt = 0;
         loop {
             let begun = Instant::now();

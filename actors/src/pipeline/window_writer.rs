@@ -10,15 +10,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use shardmill_engine::log::DataFile;
-use shardmill_engine::log::names;
+use shardmill_engine::log::{DataFile, Guard, names};
 use shardmill_engine::parquet::{FileChunk, FileKind, WindowEncoder};
 use shardmill_engine::schema::Schema;
 use shardmill_engine::types::{ClaimRef, DecodedBatch, Window};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::committer::Permission;
 use super::context::SourceContext;
 use super::lifeline::Lifeline;
 use super::uploader::{FileUpload, Uploaded};
@@ -64,7 +62,7 @@ pub(crate) struct WindowWriter {
     context: Arc<SourceContext>,
     claim: ClaimRef,
     window: Window,
-    permission: Permission,
+    guard: Guard,
     name: String,
     lifeline: Lifeline,
     /// With the worker threads while they encode.
@@ -82,7 +80,7 @@ impl WindowWriter {
         claim: ClaimRef,
         window: Window,
         remembered: Arc<Schema>,
-        permission: Permission,
+        guard: Guard,
     ) -> Self {
         let name = format!("lane {} window {window} writer", claim.lane);
         let options = context.settings.parquet.clone();
@@ -92,7 +90,7 @@ impl WindowWriter {
             context,
             claim,
             window,
-            permission,
+            guard,
             name,
             encoder: Some(encoder),
             inbox: Vec::new(),
@@ -161,7 +159,7 @@ impl WindowWriter {
             let length = self.context.settings.window_length;
             let upload = FileUpload {
                 context: Arc::clone(&self.context),
-                permission: self.permission.clone(),
+                guard: self.guard.clone(),
                 name: names::file(key.0.into(), length, self.claim, self.window, key.1),
             };
             let (chunks, inbox) = mpsc::unbounded_channel();
