@@ -138,6 +138,17 @@ impl Budget {
         Credit {
             shared: Arc::clone(&self.shared),
             bytes,
+            kept: None,
+        }
+    }
+
+    /// Sets `bytes` aside for good, for one fetch at a time that never waits for credit.
+    pub fn keep(&self, bytes: usize) -> KeptFetch {
+        KeptFetch {
+            _reserve: Arc::new(self.charge(bytes)),
+            line: Arc::new(KeptLine {
+                busy: Mutex::new(KeptState::default()),
+            }),
         }
     }
 }
@@ -191,7 +202,13 @@ impl Credit {
         Credit {
             shared: Arc::clone(&self.shared),
             bytes,
+            kept: self.kept.clone(),
         }
+    }
+
+    /// Makes the credit, and all that is split from it, a part of what a kept fetch brought.
+    pub fn ride(&mut self, permit: KeptPermit) {
+        self.kept = Some(permit);
     }
 }
 

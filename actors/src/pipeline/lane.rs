@@ -235,7 +235,7 @@ impl Lane {
     }
 
     fn route(&mut self, batch: DecodedBatch, ctx: &mut Context<Self>) {
-        if batch.rows.is_none() && batch.rejects.is_empty() {
+        if batch.rows.is_empty() && batch.rejects.is_empty() {
             return;
         }
         let window = batch.head.window;
