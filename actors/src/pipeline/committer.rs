@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
-use shardmill_engine::log::{Commit, LaneLog, LogError};
+use shardmill_engine::log::{Cleaned, Commit, LaneLog, LogError};
 use shardmill_engine::types::ClaimRef;
 use tokio::sync::oneshot;
 
@@ -22,6 +22,11 @@ use crate::error::Error;
 #[derive(Message)]
 #[rtype(result = "Result<(), Error>")]
 pub(crate) struct Append(pub Box<Commit>);
+
+/// The next entry shall record how far clean-up is through.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct NoteCleaned(pub Cleaned);
 
 /// Give the log back and end.
 #[derive(Message)]
@@ -41,6 +46,7 @@ pub(crate) struct Committer {
     /// Away while a call to the log is under way.
     log: Option<Box<LaneLog>>,
     queue: VecDeque<Command>,
+    cleaned: Option<Cleaned>,
 }
 
 impl Committer {
@@ -53,6 +59,7 @@ impl Committer {
             name,
             log: Some(log),
             queue: VecDeque::new(),
+            cleaned: None,
             context,
         }
     }
@@ -65,6 +72,9 @@ impl Committer {
             return;
         };
         self.context.meter.actor(&self.name, "putting", self.queue.len() + 1);
+        if let Some(cleaned) = self.cleaned.take() {
+            log.note_cleaned(cleaned);
+        }
         let context = Arc::clone(&self.context);
         let work = async move {
             match command {
@@ -135,6 +145,14 @@ impl Handler<Append> for Committer {
 
     fn handle(&mut self, Append(commit): Append, ctx: &mut Self::Context) -> Self::Result {
         self.queue(ctx, |answer| Command::Append(commit, answer), || Err(died()))
+    }
+}
+
+impl Handler<NoteCleaned> for Committer {
+    type Result = ();
+
+    fn handle(&mut self, NoteCleaned(cleaned): NoteCleaned, _ctx: &mut Self::Context) {
+        self.cleaned = Some(cleaned);
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use shardmill_engine::budget::KeptFetch;
-use shardmill_engine::log::{Commit, Entered, Guard, LaneLog};
+use shardmill_engine::log::{Cleaned, Commit, Entered, Guard, LaneLog};
 use shardmill_engine::schema::Schema;
 use shardmill_engine::types::{
     ClaimRef, DecodedBatch, KinesisShardId, ReadFrom, ShardEnd, TimestampMs, Watermark,
@@ -22,7 +22,7 @@ use shardmill_engine::types::{
 use shardmill_engine::window::{CommitFiles, LaneFlow, LaneFault, LaneLimits};
 use tokio::sync::{oneshot, watch};
 
-use super::committer::{Append, Committer, GiveBack};
+use super::committer::{Append, Committer, GiveBack, NoteCleaned};
 use super::context::SourceContext;
 use super::lifeline::Lifeline;
 use super::settings::FETCH_BYTES;
@@ -68,6 +68,11 @@ pub(crate) struct Forget(pub KinesisShardId);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct OthersClosed(pub Window);
+
+/// How far all that earlier claims left behind is gone; the lane's next entry records it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct LaneClean(pub Cleaned);
 
 /// Finish what is in flight and commit it. Answered when that is done.
 #[derive(Message)]
@@ -595,6 +600,15 @@ impl Handler<OthersClosed> for Lane {
     fn handle(&mut self, OthersClosed(window): OthersClosed, ctx: &mut Self::Context) {
         self.flow.close_idle_through(window);
         self.advance(ctx);
+    }
+}
+
+impl Handler<LaneClean> for Lane {
+    type Result = ();
+
+    fn handle(&mut self, LaneClean(cleaned): LaneClean, ctx: &mut Self::Context) {
+        let sent = self.committer.send(NoteCleaned(cleaned));
+        self.deliver(sent, ctx);
     }
 }
 

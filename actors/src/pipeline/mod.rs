@@ -4,6 +4,7 @@
 //! [`uploader`] -> [`committer`] -> target; [`source`] supervises. No algorithm lives here: what is
 //! true is decided by `shardmill_engine`.
 
+mod clean_up;
 mod committer;
 mod context;
 mod lane;

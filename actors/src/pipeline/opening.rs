@@ -4,12 +4,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 use shardmill_engine::log::{
-    self, Identity, LaneLog, LaneState, LogError, SourceOptions, SourceRecord,
+    self, Cleanup, Identity, LaneLog, LaneState, LogError, SourceOptions, SourceRecord,
 };
 use shardmill_engine::ports::{ShardFilter, ShardList, StreamError};
 use shardmill_engine::source::{EARLIEST_WINDOW, first_lanes};
 use shardmill_engine::types::{Generation, ProcessId, TimestampMs};
 
+use super::clean_up::report;
 use super::committer::public;
 use super::context::SourceContext;
 use crate::config::StartFrom;
@@ -24,6 +25,7 @@ pub(crate) struct Opened {
     pub generation: Generation,
     pub logs: Vec<LaneLog>,
     pub listing: ShardList,
+    pub cleanup: Option<Cleanup>,
 }
 
 impl From<LogError> for Error {
@@ -68,8 +70,18 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
     );
     let first = || first_epoch(&context, &listing, record.start_ms);
     let lanes = settings.execution_parallelism;
-    let logs = log::claim_lanes(store, host, &identity, generation, lanes, first).await?;
-    Ok(Opened { record, generation, logs, listing })
+    let mut logs =
+        log::claim_lanes::<_, _, Error>(store, host, &identity, generation, lanes, first).await?;
+    let mut cleanup = Cleanup::new(&logs);
+    if let Some(cleanup) = &mut cleanup {
+        let swept = cleanup.run().await;
+        for (lane, cleaned) in report(&context, swept).map(|clean| clean.0).unwrap_or_default() {
+            if let Some(log) = logs.get_mut(lane.0 as usize) {
+                log.note_cleaned(cleaned);
+            }
+        }
+    }
+    Ok(Opened { record, generation, logs, listing, cleanup })
 }
 
 /// The lanes of a source that is new.

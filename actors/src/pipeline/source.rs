@@ -20,9 +20,10 @@ use shardmill_engine::types::{
 };
 use tokio::sync::{broadcast, mpsc, watch};
 
+use super::clean_up::{AllClean, ClaimOver, CleanUp, EndCleanUp};
 use super::committer::public;
 use super::context::SourceContext;
-use super::lane::{EndClaim, Enter, Forget, Lane, OthersClosed, StopLane};
+use super::lane::{EndClaim, Enter, Forget, Lane, LaneClean, OthersClosed, StopLane};
 use super::lifeline::{Fault, Lifeline};
 use super::opening::{self, Opened};
 use crate::error::Error;
@@ -91,6 +92,7 @@ pub(crate) struct Source {
     start: Option<TimestampMs>,
     lanes: Vec<LaneSlot>,
     lineage: Lineage,
+    clean_up: Option<Addr<CleanUp>>,
     listing: bool,
     list_again: bool,
     stopping: bool,
@@ -114,6 +116,7 @@ impl Source {
             start: None,
             lanes: Vec::new(),
             lineage: Lineage::default(),
+            clean_up: None,
             listing: false,
             list_again: false,
             stopping: false,
@@ -121,7 +124,7 @@ impl Source {
     }
 
     fn begin(&mut self, opened: Opened, ctx: &mut Context<Self>) {
-        let Opened { record, generation, logs, listing } = opened;
+        let Opened { record, generation, logs, listing, cleanup } = opened;
         self.context.meter.set_generation(generation.0);
         self.context.meter.set_state("running");
         self.start = record.start_ms;
@@ -140,6 +143,9 @@ impl Source {
         for (place, log) in logs.into_iter().enumerate() {
             self.start_lane(place, Box::new(log), ctx);
         }
+        self.clean_up = cleanup.map(|cleanup| {
+            CleanUp::new(Arc::clone(&self.context), ctx.address(), cleanup).start()
+        });
         let every = self.context.settings.list_shards_interval;
         ctx.run_interval(every, |source, ctx| source.list_shards(ctx));
         self.hand_out(ctx);
@@ -274,6 +280,9 @@ impl Source {
         let faults_in_a_row = self.lanes[place].faults_in_a_row;
         self.lanes[place] = LaneSlot { faults_in_a_row, ..LaneSlot::new(&log) };
         self.lineage.lane_restarted(log.claim().lane, log.state());
+        if let Some(clean_up) = &self.clean_up {
+            self.deliver(clean_up.send(ClaimOver(log.over())), ctx);
+        }
         self.start_lane(place, Box::new(log), ctx);
         self.hand_out(ctx);
         self.close_idle_lanes(ctx);
@@ -301,6 +310,10 @@ impl Source {
             first
         });
         self.stopping = true;
+        if let Some(clean_up) = self.clean_up.take() {
+            // One that is gone has ended.
+            actix::spawn(async move { drop(clean_up.send(EndCleanUp).await) });
+        }
         self.lifeline.cut();
         ctx.stop();
     }
@@ -426,6 +439,18 @@ impl Handler<Committed> for Source {
         self.lineage.committed(claim.lane, &commit);
         self.hand_out(ctx);
         self.close_idle_lanes(ctx);
+    }
+}
+
+impl Handler<AllClean> for Source {
+    type Result = ();
+
+    fn handle(&mut self, AllClean(clean): AllClean, ctx: &mut Self::Context) {
+        for (lane, cleaned) in clean {
+            if let Some(addr) = self.lane_addr(lane) {
+                self.deliver(addr.send(LaneClean(cleaned)), ctx);
+            }
+        }
     }
 }
 
