@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use actix::prelude::*;
 use shardmill_engine::budget::Budget;
@@ -55,7 +54,10 @@ enum Ports {
     /// What its configuration names.
     Configured(Box<DataSource>),
     /// What the embedder gives.
-    Given { stream: Arc<dyn Stream>, store: Arc<dyn Store> },
+    Given {
+        stream: Arc<dyn Stream>,
+        store: Arc<dyn Store>,
+    },
 }
 
 impl Shardmill {
@@ -75,7 +77,7 @@ impl Shardmill {
     /// # Errors
     /// `engine.threads` when no thread can be started.
     pub fn new(memory_budget: usize, threads: usize) -> Result<Self, Error> {
-        let host: Arc<dyn Host> = Arc::new(adapters::SystemHost::new());
+        let host: Arc<dyn Host> = Arc::new(adapters::SystemHost);
         let budget = Budget::new(memory_budget);
         let failed = |error: std::io::Error| {
             let message = format!("could not start a thread: {error}; raise the limit of threads");
@@ -102,7 +104,12 @@ impl Shardmill {
                 System::with_tokio_rt(move || runtime).block_on(world.run(inbox));
             })
             .map_err(failed)?;
-        Ok(Self { commands, budget, host, next_key: AtomicU64::new(1) })
+        Ok(Self {
+            commands,
+            budget,
+            host,
+            next_key: AtomicU64::new(1),
+        })
     }
 
     /// Starts a data source on this engine.
@@ -136,7 +143,14 @@ impl Shardmill {
             ended,
             &commits,
         );
-        let start = StartSource { key, settings, ports, meter, commits, outcome };
+        let start = StartSource {
+            key,
+            settings,
+            ports,
+            meter,
+            commits,
+            outcome,
+        };
         // A thread that has died drops the outcome's sender, which the handle reports.
         let _ = self.commands.send(Command::Start(Box::new(start)));
         handle
@@ -149,7 +163,9 @@ fn budget_of(source: &DataSource) -> usize {
 
 impl std::fmt::Debug for Shardmill {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shardmill").field("budget", &self.budget).finish_non_exhaustive()
+        f.debug_struct("Shardmill")
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
     }
 }
 
@@ -190,7 +206,14 @@ impl World {
     }
 
     async fn start(&mut self, start: StartSource) {
-        let StartSource { key, settings, ports, meter, commits, outcome } = start;
+        let StartSource {
+            key,
+            settings,
+            ports,
+            meter,
+            commits,
+            outcome,
+        } = start;
         let opened = match ports {
             Ports::Given { stream, store } => Ok((stream, store)),
             Ports::Configured(source) => adapters::open(&source).await,
@@ -225,29 +248,4 @@ fn forget<T>(sent: impl Future<Output = T> + 'static) {
     actix::spawn(async move {
         sent.await;
     });
-}
-
-/// How long the engine's defaults are.
-impl Settings {
-    /// What the actors need of a data source's configuration.
-    pub fn of(source: &DataSource) -> Self {
-        let minute = Duration::from_secs(60);
-        let window = Duration::from_millis(source.window_length().millis().unsigned_abs());
-        Self {
-            name: source.name().to_owned(),
-            stream: source.kinesis().stream.clone(),
-            read_from: source.kinesis().read_from,
-            shards: source.kinesis().shards as usize,
-            execution_parallelism: source.target().execution_parallelism as usize,
-            window_length: source.window_length(),
-            max_open_windows: source.engine().memory.max_open_windows,
-            decode: source.into(),
-            parquet: source.into(),
-            progress_interval: window.min(minute),
-            list_shards_interval: (window / 2).clamp(Duration::from_millis(500), minute / 2),
-            clean_up_interval: Duration::from_secs(3_600),
-            start_patience: Duration::from_secs(30),
-            stop_deadline: source.engine().stop_deadline,
-        }
-    }
 }

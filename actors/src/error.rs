@@ -13,7 +13,10 @@ pub struct Error {
 impl Error {
     /// An error with its code and a message that says what happened, to what, and what to do next.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     /// The stable code, dotted, like `log.fenced`.

@@ -117,13 +117,26 @@ impl Handle {
     ) -> Self {
         let commits = commits.downgrade();
         let stopped = AtomicBool::new(false);
-        let shared = Shared { key, meter, budget, host, commands, outcome, commits, stopped };
-        Self { shared: Arc::new(shared) }
+        let shared = Shared {
+            key,
+            meter,
+            budget,
+            host,
+            commands,
+            outcome,
+            commits,
+            stopped,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// What the source has done so far and what each of its actors is doing.
     pub fn progress(&self) -> Progress {
-        self.shared.meter.snapshot(&self.shared.budget, self.shared.host.now())
+        self.shared
+            .meter
+            .snapshot(&self.shared.budget, self.shared.host.now())
     }
 
     /// Asks the source to finish what is in flight, commit it and end. Returns at once.
@@ -157,7 +170,10 @@ impl Handle {
         match ended {
             Some(Ok(())) => Ok(self.progress()),
             Some(Err(error)) => Err(error),
-            None => Err(Error::new("engine.died", "the engine's thread has died; start it again")),
+            None => Err(Error::new(
+                "engine.died",
+                "the engine's thread has died; start it again",
+            )),
         }
     }
 
@@ -182,6 +198,8 @@ impl Handle {
 
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handle").field("finished", &self.is_finished()).finish_non_exhaustive()
+        f.debug_struct("Handle")
+            .field("finished", &self.is_finished())
+            .finish_non_exhaustive()
     }
 }

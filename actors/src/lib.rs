@@ -2,4 +2,16 @@
 
 pub mod adapters;
 pub mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
+mod engine;
+mod error;
+mod handle;
+mod pipeline;
 pub mod probe;
+pub mod progress;
+
+pub use engine::Shardmill;
+pub use error::Error;
+pub use handle::{CommittedWindow, Handle, News, Subscription};
+pub use shardmill_engine as engine_core;

@@ -207,7 +207,9 @@ impl Meter {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub(crate) fn set_state(&self, name: &'static str) {
@@ -239,7 +241,13 @@ impl Meter {
             actor.queue = queue;
             return;
         }
-        self.actors.insert(name.to_owned(), ActorProgress { state: state.to_owned(), queue });
+        self.actors.insert(
+            name.to_owned(),
+            ActorProgress {
+                state: state.to_owned(),
+                queue,
+            },
+        );
     }
 
     pub(crate) fn actor_gone(&self, name: &str) {
@@ -266,7 +274,10 @@ impl Meter {
             },
             decoded: state.decoded,
             committed: state.committed,
-            lag_ms: shards.values().filter_map(|shard| shard.millis_behind).max(),
+            lag_ms: shards
+                .values()
+                .filter_map(|shard| shard.millis_behind)
+                .max(),
             windows_open: u64::try_from(self.windows_open.load(Ordering::Relaxed)).unwrap_or(0),
             memory: MemoryProgress {
                 used: budget.used() as u64,
@@ -304,16 +315,24 @@ const DAY_MICROS: u64 = 86_400_000_000;
 impl Latency {
     fn new() -> Self {
         let histogram = Histogram::new_with_bounds(1, DAY_MICROS, 3);
-        Self(Mutex::new(histogram.expect("bounds that hdrhistogram accepts")))
+        Self(Mutex::new(
+            histogram.expect("bounds that hdrhistogram accepts"),
+        ))
     }
 
     pub(crate) fn record(&self, micros: u64) {
-        let mut histogram = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut histogram = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         histogram.saturating_record(micros.clamp(1, DAY_MICROS));
     }
 
     fn quantiles(&self) -> Quantiles {
-        let histogram = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let histogram = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         if histogram.is_empty() {
             return Quantiles::default();
         }
@@ -337,7 +356,10 @@ mod tests {
         meter.set_state("running");
         meter.fetch.record(250);
         meter.actor("lane 0", "reading", 3);
-        let counts = Counts { rows: 7, ..Counts::default() };
+        let counts = Counts {
+            rows: 7,
+            ..Counts::default()
+        };
         meter.add_committed(counts, 2, 99);
         let snapshot = meter.snapshot(&Budget::new(64), 3_000);
         assert_eq!(snapshot.uptime_ms, 2_000);

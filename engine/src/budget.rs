@@ -317,7 +317,9 @@ struct KeptState {
 
 impl KeptLine {
     fn lock(&self) -> MutexGuard<'_, KeptState> {
-        self.busy.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.busy
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -329,7 +331,11 @@ impl KeptFetch {
             return None;
         }
         state.in_use = true;
-        Some(KeptPermit { _held: Arc::new(KeptHeld { line: Arc::clone(&self.line) }) })
+        Some(KeptPermit {
+            _held: Arc::new(KeptHeld {
+                line: Arc::clone(&self.line),
+            }),
+        })
     }
 
     /// Resolves once nothing of the last kept fetch is held.
@@ -340,7 +346,11 @@ impl KeptFetch {
             if !state.in_use {
                 return Poll::Ready(());
             }
-            if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            if !state
+                .wakers
+                .iter()
+                .any(|waker| waker.will_wake(context.waker()))
+            {
                 state.wakers.push(context.waker().clone());
             }
             Poll::Pending

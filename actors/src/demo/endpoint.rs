@@ -49,10 +49,21 @@ impl Endpoint {
                 }
             }
         });
-        let address = address.recv().map_err(|error| failed(&error))?.map_err(|e| failed(&e))?;
+        let address = address
+            .recv()
+            .map_err(|error| failed(&error))?
+            .map_err(|e| failed(&e))?;
         let url = format!("http://{address}");
-        let endpoint = Self { sdk: sdk(&url), url, runtime: Some(runtime) };
-        endpoint.block_on(create_stream(endpoint.client(), stream.to_owned(), kinesis_shards))?;
+        let endpoint = Self {
+            sdk: sdk(&url),
+            url,
+            runtime: Some(runtime),
+        };
+        endpoint.block_on(create_stream(
+            endpoint.client(),
+            stream.to_owned(),
+            kinesis_shards,
+        ))?;
         Ok(endpoint)
     }
 
@@ -77,7 +88,11 @@ impl Endpoint {
 
     fn handle(&self) -> tokio::runtime::Handle {
         // The runtime leaves only in `drop`.
-        self.runtime.as_ref().expect("the runtime of a living endpoint").handle().clone()
+        self.runtime
+            .as_ref()
+            .expect("the runtime of a living endpoint")
+            .handle()
+            .clone()
     }
 
     fn block_on<T: Send + 'static>(
@@ -102,7 +117,10 @@ impl Drop for Endpoint {
 }
 
 async fn serve() -> std::io::Result<(SocketAddr, impl Future<Output = ()>)> {
-    let options = StoreOptions { create_stream_ms: 0, ..StoreOptions::default() };
+    let options = StoreOptions {
+        create_stream_ms: 0,
+        ..StoreOptions::default()
+    };
     let (app, _store) = ferrokinesis::create_app(options);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
@@ -116,30 +134,42 @@ async fn serve() -> std::io::Result<(SocketAddr, impl Future<Output = ()>)> {
 
 async fn create_stream(client: Client, stream: String, shards: u32) -> Result<(), Error> {
     let shards = i32::try_from(shards).unwrap_or(1);
-    let create = client.create_stream().stream_name(&stream).shard_count(shards);
+    let create = client
+        .create_stream()
+        .stream_name(&stream)
+        .shard_count(shards);
     create.send().await.map_err(|error| failed(&error))?;
     for _ in 0..500 {
-        let summary = client.describe_stream_summary().stream_name(&stream).send().await;
+        let summary = client
+            .describe_stream_summary()
+            .stream_name(&stream)
+            .send()
+            .await;
         let summary = summary.map_err(|error| failed(&error))?;
-        let status = summary.stream_description_summary().map(|summary| summary.stream_status());
+        let status = summary
+            .stream_description_summary()
+            .map(|summary| summary.stream_status());
         if status == Some(&aws_sdk_kinesis::types::StreamStatus::Active) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    Err(Error::new("demo.endpoint", "the demo's stream did not become active in 5 seconds"))
+    Err(Error::new(
+        "demo.endpoint",
+        "the demo's stream did not become active in 5 seconds",
+    ))
 }
 
 /// The endpoint takes any signature, so the credentials are words that mean nothing elsewhere.
 fn sdk(url: &str) -> SdkConfig {
-    let credentials = Credentials::from_keys("demo", "demo", None);
+    let credentials = Credentials::new("demo", "demo", None, None, "shardmill demo");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
         .endpoint_url(url)
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
-            credentials,
-        ))
+        .credentials_provider(
+            aws_credential_types::provider::SharedCredentialsProvider::new(credentials),
+        )
         .build()
 }
 

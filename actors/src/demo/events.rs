@@ -26,8 +26,16 @@ const COUNTRIES: [&str; 6] = ["DE", "FR", "US", "JP", "BR", "KE"];
 const METHODS: [&str; 4] = ["GET", "GET", "GET", "POST"];
 const STATUSES: [u16; 8] = [200, 200, 200, 200, 204, 304, 404, 503];
 const KINDS: [&str; 4] = ["PushEvent", "PullRequestEvent", "IssuesEvent", "WatchEvent"];
-const WORDS: [&str; 8] =
-    ["fix", "add", "retry", "window", "parser", "tests", "docs", "backpressure"];
+const WORDS: [&str; 8] = [
+    "fix",
+    "add",
+    "retry",
+    "window",
+    "parser",
+    "tests",
+    "docs",
+    "backpressure",
+];
 
 /// An endless line of (partition key, JSON document): three web accesses to one nested event.
 pub struct Events {
@@ -38,7 +46,10 @@ pub struct Events {
 impl Events {
     /// The same seed gives the same events.
     pub fn new(seed: u64) -> Self {
-        Self { random: StdRng::seed_from_u64(seed), number: 0 }
+        Self {
+            random: StdRng::seed_from_u64(seed),
+            number: 0,
+        }
     }
 
     /// A flat event of a web server's access log, about 400 bytes.
@@ -71,7 +82,11 @@ impl Events {
             random.next_u64(),
             random.next_u64(),
             random.random_bool(0.3),
-            if random.random_bool(0.5) { r#""https://shop.example/search""# } else { "null" },
+            if random.random_bool(0.5) {
+                r#""https://shop.example/search""#
+            } else {
+                "null"
+            },
         );
         json
     }
@@ -121,8 +136,15 @@ impl Iterator for Events {
     type Item = (String, Vec<u8>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let json = if self.number % 4 == 3 { self.activity() } else { self.web_access() };
-        Some((format!("key-{}", self.random.random_range(0..10_000_u32)), json.into_bytes()))
+        let json = if self.number % 4 == 3 {
+            self.activity()
+        } else {
+            self.web_access()
+        };
+        Some((
+            format!("key-{}", self.random.random_range(0..10_000_u32)),
+            json.into_bytes(),
+        ))
     }
 }
 

@@ -59,7 +59,10 @@ fn empty(folder: &Path) -> io::Result<()> {
 pub fn write_source(folder: &Path, endpoint_url: &str) -> Result<(), Error> {
     let path = folder.join(SOURCE_FILE);
     fs::write(&path, source_toml(endpoint_url)).map_err(|error| {
-        Error::new("demo.folder", format!("{} cannot be written: {error}", path.display()))
+        Error::new(
+            "demo.folder",
+            format!("{} cannot be written: {error}", path.display()),
+        )
     })
 }
 

@@ -81,7 +81,14 @@ impl Demo {
         let handle = engine.add_with_ports(&source, Arc::new(stream), store);
         let files = collect_files(&handle)?;
         let producer = endpoint.produce(options.rate, options.duration);
-        Ok(Self { handle, endpoint, producer, options, files, begun: Instant::now() })
+        Ok(Self {
+            handle,
+            endpoint,
+            producer,
+            options,
+            files,
+            begun: Instant::now(),
+        })
     }
 
     /// The engine's handle.
@@ -121,8 +128,16 @@ impl Demo {
         let progress = self.handle.wait()?;
         let sent = self.producer.finish()?;
         drop(self.endpoint);
-        let files = self.files.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        Ok(DemoSummary { sent, progress, files })
+        let files = self
+            .files
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone();
+        Ok(DemoSummary {
+            sent,
+            progress,
+            files,
+        })
     }
 }
 
@@ -148,7 +163,9 @@ fn collect_files(handle: &Handle) -> Result<Arc<std::sync::Mutex<Vec<String>>>, 
     let spawned = collector.spawn(move || {
         while let Some(news) = news.next_blocking() {
             if let News::Committed(commit) = news {
-                let mut files = collected.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                let mut files = collected
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner());
                 files.extend(commit.files);
             }
         }

@@ -33,7 +33,10 @@ struct Shared {
 
 impl Producer {
     pub(super) fn start(client: Client, runtime: Handle, rate: u64, duration: Duration) -> Self {
-        let shared = Arc::new(Shared { sent: AtomicU64::new(0), stop: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            sent: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+        });
         let (end, ended) = watch::channel(None);
         let work = Arc::clone(&shared);
         runtime.spawn(async move {
@@ -88,7 +91,9 @@ async fn produce(
         ticks.tick().await;
         let due = due(rate, begun.elapsed().min(duration));
         while made < due && !shared.stop.load(Ordering::Relaxed) {
-            let count = usize::try_from(due - made).unwrap_or(MAX_RECORDS).min(MAX_RECORDS);
+            let count = usize::try_from(due - made)
+                .unwrap_or(MAX_RECORDS)
+                .min(MAX_RECORDS);
             let records = events.by_ref().take(count).collect();
             put(client, shared, records).await?;
             made += count as u64;
@@ -118,11 +123,21 @@ async fn put(
                 .map_err(|error| refused(&error))
         });
         let entries = entries.collect::<Result<Vec<_>, Error>>()?;
-        let request = client.put_records().stream_name(STREAM).set_records(Some(entries));
+        let request = client
+            .put_records()
+            .stream_name(STREAM)
+            .set_records(Some(entries));
         let answer = request.send().await.map_err(|error| refused(&error))?;
-        let taken = answer.records().iter().filter(|record| record.error_code().is_none()).count();
+        let taken = answer
+            .records()
+            .iter()
+            .filter(|record| record.error_code().is_none())
+            .count();
         shared.sent.fetch_add(taken as u64, Ordering::Release);
-        let mut refused = answer.records().iter().map(|record| record.error_code().is_some());
+        let mut refused = answer
+            .records()
+            .iter()
+            .map(|record| record.error_code().is_some());
         records.retain(|_| refused.next().unwrap_or(false));
         if !records.is_empty() {
             tokio::time::sleep(TICK).await;

@@ -38,16 +38,19 @@ pub(crate) struct CleanUp {
 }
 
 impl CleanUp {
-    pub(crate) fn new(
-        context: Arc<SourceContext>,
-        source: Addr<Source>,
-        cleanup: Cleanup,
-    ) -> Self {
-        Self { context, source, cleanup: Some(cleanup), over: Vec::new() }
+    pub(crate) fn new(context: Arc<SourceContext>, source: Addr<Source>, cleanup: Cleanup) -> Self {
+        Self {
+            context,
+            source,
+            cleanup: Some(cleanup),
+            over: Vec::new(),
+        }
     }
 
     fn run(&mut self, ctx: &mut Context<Self>) {
-        let Some(mut cleanup) = self.cleanup.take() else { return };
+        let Some(mut cleanup) = self.cleanup.take() else {
+            return;
+        };
         for over in self.over.drain(..) {
             cleanup.lane_claimed(over);
         }
@@ -65,10 +68,7 @@ impl CleanUp {
 }
 
 /// Tells people what was swept, and the lanes how far all is clean.
-pub(crate) fn report(
-    context: &SourceContext,
-    swept: Result<Swept, LogError>,
-) -> Option<AllClean> {
+pub(crate) fn report(context: &SourceContext, swept: Result<Swept, LogError>) -> Option<AllClean> {
     let source = &context.settings.name;
     match swept {
         Ok(swept) => {

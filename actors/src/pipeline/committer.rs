@@ -65,13 +65,17 @@ impl Committer {
     }
 
     fn turn(&mut self, ctx: &mut Context<Self>) {
-        let Some(mut log) = self.log.take() else { return };
+        let Some(mut log) = self.log.take() else {
+            return;
+        };
         let Some(command) = self.queue.pop_front() else {
             self.context.meter.actor(&self.name, "idle", 0);
             self.log = Some(log);
             return;
         };
-        self.context.meter.actor(&self.name, "putting", self.queue.len() + 1);
+        self.context
+            .meter
+            .actor(&self.name, "putting", self.queue.len() + 1);
         if let Some(cleaned) = self.cleaned.take() {
             log.note_cleaned(cleaned);
         }
@@ -85,8 +89,9 @@ impl Committer {
                     let put = appended.is_ok();
                     // A lane that has ended asks no more.
                     let _ = answer.send(appended.map_err(|error| public(&error)));
-                    if put {
-                        log.checkpoint_if_due().await;
+                    if put && let Err(error) = log.checkpoint_if_due().await {
+                        let source = &context.settings.name;
+                        tracing::warn!(%source, %error, "no checkpoint; a later commit puts one");
                     }
                     Some(log)
                 }
@@ -127,7 +132,10 @@ pub(crate) fn public(error: &LogError) -> Error {
 }
 
 fn died() -> Error {
-    Error::new("engine.actor_died", "the lane's committer has died; the lane starts again")
+    Error::new(
+        "engine.actor_died",
+        "the lane's committer has died; the lane starts again",
+    )
 }
 
 impl Actor for Committer {
@@ -144,7 +152,11 @@ impl Handler<Append> for Committer {
     type Result = ResponseFuture<Result<(), Error>>;
 
     fn handle(&mut self, Append(commit): Append, ctx: &mut Self::Context) -> Self::Result {
-        self.queue(ctx, |answer| Command::Append(commit, answer), || Err(died()))
+        self.queue(
+            ctx,
+            |answer| Command::Append(commit, answer),
+            || Err(died()),
+        )
     }
 }
 
@@ -163,4 +175,3 @@ impl Handler<GiveBack> for Committer {
         self.queue(ctx, Command::GiveBack, || None)
     }
 }
-

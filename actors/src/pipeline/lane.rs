@@ -16,10 +16,9 @@ use shardmill_engine::budget::KeptFetch;
 use shardmill_engine::log::{Cleaned, Commit, Entered, Guard, LaneLog};
 use shardmill_engine::schema::Schema;
 use shardmill_engine::types::{
-    ClaimRef, DecodedBatch, KinesisShardId, ReadFrom, ShardEnd, TimestampMs, Watermark,
-    Window,
+    ClaimRef, DecodedBatch, KinesisShardId, ReadFrom, ShardEnd, TimestampMs, Watermark, Window,
 };
-use shardmill_engine::window::{CommitFiles, LaneFlow, LaneFault, LaneLimits};
+use shardmill_engine::window::{CommitFiles, LaneFault, LaneFlow, LaneLimits};
 use tokio::sync::{oneshot, watch};
 
 use super::committer::{Append, Committer, GiveBack, NoteCleaned};
@@ -196,7 +195,10 @@ impl Lane {
                 self.tip.subscribe(),
                 self.kept.clone(),
             );
-            self.reader_slots.push(Reader { addr: reader.start(), shards: 0 });
+            self.reader_slots.push(Reader {
+                addr: reader.start(),
+                shards: 0,
+            });
         }
         for from in self.flow.reading() {
             self.read(from, ctx);
@@ -210,8 +212,15 @@ impl Lane {
             position: from.position.to_string(),
             ..ShardProgress::default()
         };
-        self.context.meter.shards.insert(from.shard.clone(), progress);
-        if let Some(reader) = self.reader_slots.iter_mut().min_by_key(|reader| reader.shards) {
+        self.context
+            .meter
+            .shards
+            .insert(from.shard.clone(), progress);
+        if let Some(reader) = self
+            .reader_slots
+            .iter_mut()
+            .min_by_key(|reader| reader.shards)
+        {
             reader.shards += 1;
             let sent = reader.addr.send(Read(from));
             self.deliver(sent, ctx);
@@ -259,7 +268,10 @@ impl Lane {
                 held: 0,
                 finish: FinishState::Open,
             };
-            self.context.meter.windows_open.fetch_add(1, Ordering::Relaxed);
+            self.context
+                .meter
+                .windows_open
+                .fetch_add(1, Ordering::Relaxed);
             self.writers.insert(window, slot);
         }
         if let Some(slot) = self.writers.get_mut(&window) {
@@ -270,7 +282,9 @@ impl Lane {
 
     /// Sends a writer what waits for it, one message at a time; then the order to finish.
     fn feed(&mut self, window: Window, ctx: &mut Context<Self>) {
-        let Some(slot) = self.writers.get_mut(&window) else { return };
+        let Some(slot) = self.writers.get_mut(&window) else {
+            return;
+        };
         if slot.sending {
             return;
         }
@@ -347,15 +361,21 @@ impl Lane {
             *old = tip;
             changed
         });
-        self.context.meter.actor(&self.name, "at work", self.closing.len());
+        self.context
+            .meter
+            .actor(&self.name, "at work", self.closing.len());
     }
 
     fn commit_next(&mut self, ctx: &mut Context<Self>) {
         if self.committing {
             return;
         }
-        let Some(window) = self.closing.front().copied() else { return };
-        let Some(files) = self.take_files(window) else { return };
+        let Some(window) = self.closing.front().copied() else {
+            return;
+        };
+        let Some(files) = self.take_files(window) else {
+            return;
+        };
         self.closing.pop_front();
         match self.flow.commit(window, files) {
             Ok(commit) => self.append(commit, ctx),
@@ -366,10 +386,19 @@ impl Lane {
     /// The files of a window that is finished, or of one that never had a row.
     fn take_files(&mut self, window: Window) -> Option<CommitFiles> {
         let files = match self.writers.get(&window) {
-            None => WindowFiles { schema: Arc::clone(&self.schema), ..WindowFiles::default() },
-            Some(WriterSlot { finish: FinishState::Done(_), .. }) => {
+            None => WindowFiles {
+                schema: Arc::clone(&self.schema),
+                ..WindowFiles::default()
+            },
+            Some(WriterSlot {
+                finish: FinishState::Done(_),
+                ..
+            }) => {
                 let slot = self.writers.remove(&window)?;
-                self.context.meter.windows_open.fetch_sub(1, Ordering::Relaxed);
+                self.context
+                    .meter
+                    .windows_open
+                    .fetch_sub(1, Ordering::Relaxed);
                 match slot.finish {
                     FinishState::Done(files) => files,
                     _ => return None,
@@ -408,7 +437,10 @@ impl Lane {
 
     fn committed(&mut self, commit: Commit, ctx: &mut Context<Self>) {
         self.flow.committed(&commit);
-        let told = Committed { claim: self.claim, commit };
+        let told = Committed {
+            claim: self.claim,
+            commit,
+        };
         let sent = self.source.send(told);
         self.deliver(sent, ctx);
         if matches!(self.stop, StopPhase::Last) {
@@ -497,7 +529,10 @@ impl Lane {
             send_and_forget(reader.addr.send(EndReading));
         }
         let writers = std::mem::take(&mut self.writers);
-        self.context.meter.windows_open.fetch_sub(writers.len() as i64, Ordering::Relaxed);
+        self.context
+            .meter
+            .windows_open
+            .fetch_sub(writers.len() as i64, Ordering::Relaxed);
         for slot in writers.into_values() {
             send_and_forget(slot.writer.send(Abandon));
         }
@@ -619,8 +654,11 @@ impl Handler<StopLane> for Lane {
         let (stopped, wait) = oneshot::channel();
         self.stopped = Some(stopped);
         self.stop = StopPhase::Draining;
-        let readers: Vec<_> =
-            self.reader_slots.iter().map(|reader| reader.addr.send(StopReading)).collect();
+        let readers: Vec<_> = self
+            .reader_slots
+            .iter()
+            .map(|reader| reader.addr.send(StopReading))
+            .collect();
         let drained = futures::future::join_all(readers);
         ctx.spawn(drained.into_actor(self).map(|_, lane, ctx| {
             lane.stop = StopPhase::Closing;

@@ -31,7 +31,11 @@ pub(crate) struct Lifeline {
 impl Lifeline {
     /// A lifeline for the actor of this name, under this claim.
     pub(crate) fn new(actor: String, claim: Option<ClaimRef>, faults: FaultSender) -> Self {
-        Self { actor, claim, faults: Some(faults) }
+        Self {
+            actor,
+            claim,
+            faults: Some(faults),
+        }
     }
 
     /// The actor's end is in order from here on.
@@ -43,7 +47,10 @@ impl Lifeline {
     pub(crate) fn report(&mut self, error: Error) {
         if let Some(faults) = self.faults.take() {
             // A source that is gone needs no report.
-            let _ = faults.send(Fault { claim: self.claim, error });
+            let _ = faults.send(Fault {
+                claim: self.claim,
+                error,
+            });
         }
     }
 }

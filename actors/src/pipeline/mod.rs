@@ -19,6 +19,6 @@ mod workers;
 
 pub(crate) use context::SourceContext;
 pub(crate) use lifeline::Fault;
-pub use settings::{FETCH_BYTES, Settings};
+pub(crate) use settings::Settings;
 pub(crate) use source::{Source, StopSource, StopSourceNow};
 pub(crate) use workers::{SourceKey, Workers};

@@ -75,13 +75,22 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
     let mut cleanup = Cleanup::new(&logs);
     if let Some(cleanup) = &mut cleanup {
         let swept = cleanup.run().await;
-        for (lane, cleaned) in report(&context, swept).map(|clean| clean.0).unwrap_or_default() {
+        for (lane, cleaned) in report(&context, swept)
+            .map(|clean| clean.0)
+            .unwrap_or_default()
+        {
             if let Some(log) = logs.get_mut(lane.0 as usize) {
                 log.note_cleaned(cleaned);
             }
         }
     }
-    Ok(Opened { record, generation, logs, listing, cleanup })
+    Ok(Opened {
+        record,
+        generation,
+        logs,
+        listing,
+        cleanup,
+    })
 }
 
 /// The lanes of a source that is new.

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use shardmill_engine::decode::DecodeLimits;
-use shardmill_engine::parquet::ParquetOptions;
+use shardmill_engine::parquet::{self, ParquetOptions};
 use shardmill_engine::types::WindowLength;
 
-use crate::config::{DataSource, MemoryPlan, StartFrom};
+use crate::config::{Compression, DataSource, MemoryPlan, ParquetSettings, StartFrom};
 
 /// The credit that a fetch takes: what its worst answer holds while it becomes columns.
-pub const FETCH_BYTES: usize = MemoryPlan::KEPT_FETCH as usize;
+pub(crate) const FETCH_BYTES: usize = MemoryPlan::KEPT_FETCH as usize;
 
 /// The settings of one source's actors.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The name of the source.
     pub name: String,
     /// The stream's name or ARN; it is remembered with the source.
@@ -42,4 +42,47 @@ pub struct Settings {
     pub start_patience: Duration,
     /// How long a stop may take to finish what is in flight.
     pub stop_deadline: Duration,
+}
+
+impl Settings {
+    /// What the actors need of a data source's configuration.
+    pub(crate) fn of(source: &DataSource) -> Self {
+        let minute = Duration::from_secs(60);
+        let window = Duration::from_millis(source.window_length().millis().unsigned_abs());
+        Self {
+            name: source.name().to_owned(),
+            stream: source.kinesis().stream.clone(),
+            read_from: source.kinesis().read_from,
+            shards: source.kinesis().shards as usize,
+            execution_parallelism: source.target().execution_parallelism as usize,
+            window_length: source.window_length(),
+            max_open_windows: source.engine().memory.max_open_windows,
+            decode: DecodeLimits {
+                max_depth: source.content().max_depth,
+                ..DecodeLimits::default()
+            },
+            parquet: parquet_options(source.parquet()),
+            progress_interval: window.min(minute),
+            list_shards_interval: (window / 2).clamp(Duration::from_millis(500), minute / 2),
+            clean_up_interval: Duration::from_secs(3_600),
+            start_patience: Duration::from_secs(30),
+            stop_deadline: source.engine().stop_deadline,
+        }
+    }
+}
+
+fn parquet_options(settings: &ParquetSettings) -> ParquetOptions {
+    ParquetOptions {
+        compression: match settings.compression {
+            Compression::Zstd(level) => parquet::Compression::Zstd(level),
+            Compression::Snappy => parquet::Compression::Snappy,
+            Compression::Lz4Raw => parquet::Compression::Lz4Raw,
+            Compression::Gzip(level) => parquet::Compression::Gzip(level),
+            Compression::Brotli(level) => parquet::Compression::Brotli(level),
+            Compression::None => parquet::Compression::None,
+        },
+        row_group_bytes: settings.row_group_size,
+        max_columns: settings.max_columns,
+        ..ParquetOptions::default()
+    }
 }

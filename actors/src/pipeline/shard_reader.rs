@@ -72,7 +72,12 @@ struct Reading {
 
 /// What a reader may do next.
 enum Next {
-    Call { shard: KinesisShardId, step: CursorStep, credit: Option<Credit>, kept: Option<KeptPermit> },
+    Call {
+        shard: KinesisShardId,
+        step: CursorStep,
+        credit: Option<Credit>,
+        kept: Option<KeptPermit>,
+    },
     AwaitCredit,
     AwaitTime(TimestampMs),
     AwaitTip,
@@ -128,7 +133,12 @@ impl ShardReader {
         }
         let state;
         match self.next() {
-            Next::Call { shard, step, credit, kept } => {
+            Next::Call {
+                shard,
+                step,
+                credit,
+                kept,
+            } => {
                 state = "fetching";
                 self.call(shard, step, credit, kept, ctx);
             }
@@ -140,18 +150,25 @@ impl ShardReader {
                 state = "waiting";
                 let millis = u64::try_from(until - self.context.host.now()).unwrap_or(0);
                 let sleep = self.context.host.sleep(millis);
-                self.await_any(vec![sleep, self.tip_changed()], ctx);
+                let tip = self.tip_changed();
+                self.await_any(vec![sleep, tip], ctx);
             }
             Next::Fail(error) => {
-                self.lifeline.report(Error::new(error.code(), error.to_string()));
+                self.lifeline
+                    .report(Error::new(error.code(), error.to_string()));
                 return ctx.stop();
             }
             Next::AwaitTip => {
                 state = "idle";
-                self.await_any(vec![self.tip_changed()], ctx);
+                let tip = self.tip_changed();
+                self.await_any(vec![tip], ctx);
             }
         }
-        self.context.meter.actor(&self.name, state, self.in_flight);
+        let meter = &self.context.meter;
+        meter.actor(&self.name, state, self.in_flight);
+        let (decodes, encodes) = self.context.workers.queued();
+        meter.actor("decoders", "at work", decodes);
+        meter.actor("encoders", "at work", encodes);
     }
 
     /// Picks the due cursor that was served longest ago. While there is no credit only the Kinesis
@@ -159,10 +176,13 @@ impl ShardReader {
     fn next(&mut self) -> Next {
         let now = self.context.host.now();
         let limit = self.tip.borrow().window_limit;
-        let mut due: Vec<(u64, KinesisShardId, CursorStep)> = Vec::with_capacity(self.cursors.len());
+        let mut due: Vec<(u64, KinesisShardId, CursorStep)> =
+            Vec::with_capacity(self.cursors.len());
         let mut soonest: Option<TimestampMs> = None;
         for (shard, reading) in &mut self.cursors {
-            let Some(cursor) = &mut reading.cursor else { continue };
+            let Some(cursor) = &mut reading.cursor else {
+                continue;
+            };
             cursor.limit_moved(limit);
             match cursor.next(now) {
                 CursorStep::Wait { until } => {
@@ -179,17 +199,32 @@ impl ShardReader {
                 return Next::Fail(error);
             }
             if !matches!(step, CursorStep::Fetch { .. }) {
-                return Next::Call { shard, step, credit: None, kept: None };
+                return Next::Call {
+                    shard,
+                    step,
+                    credit: None,
+                    kept: None,
+                };
             }
             if let Some(credit) = self.context.budget.try_take(FETCH_BYTES) {
-                return Next::Call { shard, step, credit: Some(credit), kept: None };
+                return Next::Call {
+                    shard,
+                    step,
+                    credit: Some(credit),
+                    kept: None,
+                };
             }
             hungry = true;
             if self.tip.borrow().watermark_shard.as_ref() != Some(&shard) {
                 continue;
             }
             if let Some(permit) = self.kept.try_use() {
-                return Next::Call { shard, step, credit: None, kept: Some(permit) };
+                return Next::Call {
+                    shard,
+                    step,
+                    credit: None,
+                    kept: Some(permit),
+                };
             }
         }
         match soonest {
@@ -209,8 +244,12 @@ impl ShardReader {
     ) {
         self.turns += 1;
         let served = self.turns;
-        let Some(reading) = self.cursors.get_mut(&shard) else { return };
-        let Some(mut cursor) = reading.cursor.take() else { return };
+        let Some(reading) = self.cursors.get_mut(&shard) else {
+            return;
+        };
+        let Some(mut cursor) = reading.cursor.take() else {
+            return;
+        };
         reading.served = served;
         self.calling = true;
         let context = Arc::clone(&self.context);
@@ -219,7 +258,12 @@ impl ShardReader {
         let call = tokio::spawn(async move {
             let outputs = perform(&context, &mut cursor, &shard, step, &tip).await;
             drop(credit);
-            Called { shard, cursor, outputs, kept }
+            Called {
+                shard,
+                cursor,
+                outputs,
+                kept,
+            }
         });
         self.turn = Some(ctx.spawn(call.into_actor(self).map(|called, reader, ctx| {
             reader.calling = false;
@@ -228,7 +272,9 @@ impl ShardReader {
                 Ok(called) => reader.called(called, ctx),
                 Err(error) => {
                     let message = format!("{}: a call to Kinesis panicked: {error}", reader.name);
-                    reader.lifeline.report(Error::new("engine.actor_died", message));
+                    reader
+                        .lifeline
+                        .report(Error::new("engine.actor_died", message));
                     ctx.stop();
                 }
             }
@@ -236,7 +282,12 @@ impl ShardReader {
     }
 
     fn called(&mut self, called: Called, ctx: &mut Context<Self>) {
-        let Called { shard, cursor, outputs, kept } = called;
+        let Called {
+            shard,
+            cursor,
+            outputs,
+            kept,
+        } = called;
         for output in outputs {
             match output {
                 CursorOutput::Batch(mut batch) => {
@@ -261,8 +312,12 @@ impl ShardReader {
 
     fn note_batch(&self, batch: &PayloadBatch) {
         let meter = &self.context.meter;
-        meter.read_records.fetch_add(batch.head.records, Ordering::Relaxed);
-        meter.read_bytes.fetch_add(batch.payload_bytes() as u64, Ordering::Relaxed);
+        meter
+            .read_records
+            .fetch_add(batch.head.records, Ordering::Relaxed);
+        meter
+            .read_bytes
+            .fetch_add(batch.payload_bytes() as u64, Ordering::Relaxed);
         if let Some(mut shard) = meter.shards.get_mut(&batch.head.shard) {
             shard.position = batch.head.to.to_string();
             shard.records += batch.head.records;
@@ -279,7 +334,7 @@ impl ShardReader {
         let context = Arc::clone(&self.context);
         let lane = self.lane.clone();
         let work = tokio::spawn(async move {
-            let limits = context.settings.decode;
+            let limits = &context.settings.decode;
             let decoded = context.workers.decode(context.key, limits, batch).await?;
             context.meter.decode.record(decoded.micros);
             context.meter.add_decoded(decoded.batch.counts);
@@ -297,12 +352,17 @@ impl ShardReader {
 
     fn control(&mut self, control: Control, ctx: &mut Context<Self>) {
         self.in_flight += 1;
-        ctx.spawn(self.lane.send(control).into_actor(self).map(|_, reader, ctx| {
-            reader.in_flight -= 1;
-            if reader.stopping.is_some() {
-                reader.drained(ctx);
-            }
-        }));
+        ctx.spawn(
+            self.lane
+                .send(control)
+                .into_actor(self)
+                .map(|_, reader, ctx| {
+                    reader.in_flight -= 1;
+                    if reader.stopping.is_some() {
+                        reader.drained(ctx);
+                    }
+                }),
+        );
     }
 
     fn await_credit(&mut self, ctx: &mut Context<Self>) {
@@ -378,7 +438,10 @@ async fn perform(
             note_failure(context, shard, "GetRecords", answer.as_ref().err());
             if answer.is_ok() {
                 context.meter.fetches.fetch_add(1, Ordering::Relaxed);
-                context.meter.fetch.record(begun.elapsed().as_micros() as u64);
+                context
+                    .meter
+                    .fetch
+                    .record(begun.elapsed().as_micros() as u64);
             }
             let window_limit = tip.borrow().window_limit;
             cursor.on_records(answer, context.host.now(), window_limit, &context.budget)
@@ -440,7 +503,13 @@ impl Handler<Read> for ShardReader {
             "reading"
         );
         let cursor = ShardCursor::new(self.claim, from, self.start, length, seed);
-        self.cursors.insert(shard, Reading { cursor: Some(cursor), served: 0 });
+        self.cursors.insert(
+            shard,
+            Reading {
+                cursor: Some(cursor),
+                served: 0,
+            },
+        );
         self.turn(ctx);
     }
 }

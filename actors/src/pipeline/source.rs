@@ -124,7 +124,13 @@ impl Source {
     }
 
     fn begin(&mut self, opened: Opened, ctx: &mut Context<Self>) {
-        let Opened { record, generation, logs, listing, cleanup } = opened;
+        let Opened {
+            record,
+            generation,
+            logs,
+            listing,
+            cleanup,
+        } = opened;
         self.context.meter.set_generation(generation.0);
         self.context.meter.set_state("running");
         self.start = record.start_ms;
@@ -143,9 +149,8 @@ impl Source {
         for (place, log) in logs.into_iter().enumerate() {
             self.start_lane(place, Box::new(log), ctx);
         }
-        self.clean_up = cleanup.map(|cleanup| {
-            CleanUp::new(Arc::clone(&self.context), ctx.address(), cleanup).start()
-        });
+        self.clean_up = cleanup
+            .map(|cleanup| CleanUp::new(Arc::clone(&self.context), ctx.address(), cleanup).start());
         let every = self.context.settings.list_shards_interval;
         ctx.run_interval(every, |source, ctx| source.list_shards(ctx));
         self.hand_out(ctx);
@@ -197,7 +202,9 @@ impl Source {
     fn close_idle_lanes(&mut self, ctx: &mut Context<Self>) {
         let busy = self.lanes.iter().filter(|slot| !slot.open.is_empty());
         // `None` sorts first: a lane that has closed nothing holds all of them.
-        let Some(Some(closed)) = busy.map(|slot| slot.closed_through).min() else { return };
+        let Some(Some(closed)) = busy.map(|slot| slot.closed_through).min() else {
+            return;
+        };
         for slot in self.lanes.iter().filter(|slot| slot.open.is_empty()) {
             if let Some(addr) = &slot.addr {
                 self.deliver(addr.send(OthersClosed(closed)), ctx);
@@ -222,7 +229,11 @@ impl Source {
                     source.hand_out(ctx);
                 }
                 Err(error) => {
-                    source.context.meter.stream_retries.fetch_add(1, Ordering::Relaxed);
+                    source
+                        .context
+                        .meter
+                        .stream_retries
+                        .fetch_add(1, Ordering::Relaxed);
                     let name = &source.context.settings.name;
                     tracing::warn!(source = %name, %error, "ListShards failed; trying again later");
                 }
@@ -234,10 +245,14 @@ impl Source {
     }
 
     fn fault(&mut self, fault: Fault, ctx: &mut Context<Self>) {
-        let Some(claim) = fault.claim else { return self.fail(fault.error, ctx) };
+        let Some(claim) = fault.claim else {
+            return self.fail(fault.error, ctx);
+        };
         let place = claim.lane.0 as usize;
         let current = self.lanes.get(place).filter(|slot| slot.claim == claim);
-        let Some(addr) = current.and_then(|slot| slot.addr.clone()) else { return };
+        let Some(addr) = current.and_then(|slot| slot.addr.clone()) else {
+            return;
+        };
         if ends_source(&fault.error) {
             return self.fail(fault.error, ctx);
         }
@@ -245,7 +260,10 @@ impl Source {
             // A graceful stop waits for this lane; let it go. It is read again at the next start.
             return self.deliver(addr.send(EndClaim), ctx);
         }
-        self.context.meter.lane_restarts.fetch_add(1, Ordering::Relaxed);
+        self.context
+            .meter
+            .lane_restarts
+            .fetch_add(1, Ordering::Relaxed);
         let slot = &mut self.lanes[place];
         slot.addr = None;
         let wait = LONGEST_RESTART_WAIT_MS.min(RESTART_WAIT_MS << slot.faults_in_a_row.min(10));
@@ -258,7 +276,10 @@ impl Source {
             wait_ms = wait,
             "a fault ended the lane's claim; it starts again from its last commit"
         );
-        let sleep = self.context.host.sleep(wait / 2 + self.context.host.random() % (wait / 2 + 1));
+        let sleep = self
+            .context
+            .host
+            .sleep(wait / 2 + self.context.host.random() % (wait / 2 + 1));
         let again = async move {
             let log = addr.send(EndClaim).await.ok().flatten();
             sleep.await;
@@ -267,10 +288,14 @@ impl Source {
                 None => Err(fault.error),
             }
         };
-        ctx.spawn(again.into_actor(self).map(move |log, source, ctx| match log {
-            Ok(log) => source.restart_lane(place, log, ctx),
-            Err(error) => source.fail(error, ctx),
-        }));
+        ctx.spawn(
+            again
+                .into_actor(self)
+                .map(move |log, source, ctx| match log {
+                    Ok(log) => source.restart_lane(place, log, ctx),
+                    Err(error) => source.fail(error, ctx),
+                }),
+        );
     }
 
     fn restart_lane(&mut self, place: usize, log: LaneLog, ctx: &mut Context<Self>) {
@@ -278,7 +303,10 @@ impl Source {
             return;
         }
         let faults_in_a_row = self.lanes[place].faults_in_a_row;
-        self.lanes[place] = LaneSlot { faults_in_a_row, ..LaneSlot::new(&log) };
+        self.lanes[place] = LaneSlot {
+            faults_in_a_row,
+            ..LaneSlot::new(&log)
+        };
         self.lineage.lane_restarted(log.claim().lane, log.state());
         if let Some(clean_up) = &self.clean_up {
             self.deliver(clean_up.send(ClaimOver(log.over())), ctx);
@@ -303,7 +331,9 @@ impl Source {
     }
 
     fn finish(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
-        self.context.meter.set_state(if outcome.is_ok() { "stopped" } else { "failed" });
+        self.context
+            .meter
+            .set_state(if outcome.is_ok() { "stopped" } else { "failed" });
         self.outcome.send_if_modified(|known| {
             let first = known.is_none();
             known.get_or_insert(outcome);
@@ -312,7 +342,9 @@ impl Source {
         self.stopping = true;
         if let Some(clean_up) = self.clean_up.take() {
             // One that is gone has ended.
-            actix::spawn(async move { drop(clean_up.send(EndCleanUp).await) });
+            actix::spawn(async move {
+                let _ = clean_up.send(EndCleanUp).await;
+            });
         }
         self.lifeline.cut();
         ctx.stop();
@@ -324,12 +356,21 @@ impl Source {
             counts += range.counts;
         }
         let files = commit.files.iter().chain(&commit.rejects);
-        let (files, bytes) = files.fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.bytes));
+        let (files, bytes) = files.fold((0, 0), |(files, bytes), file| {
+            (files + 1, bytes + file.bytes)
+        });
         self.context.meter.add_committed(counts, files, bytes);
-        let newest = commit.ranges.values().map(|range| range.arrival_at_to).max();
+        let newest = commit
+            .ranges
+            .values()
+            .map(|range| range.arrival_at_to)
+            .max();
         if let Some(newest) = newest {
             let millis = u64::try_from(self.context.host.now() - newest).unwrap_or(0);
-            self.context.meter.arrival_to_commit.record(millis.saturating_mul(1_000));
+            self.context
+                .meter
+                .arrival_to_commit
+                .record(millis.saturating_mul(1_000));
         }
     }
 
@@ -346,7 +387,11 @@ impl Source {
                 .map(|window| length.start_of(window.next())),
             rows,
             files: commit.files.iter().map(|file| file.name.clone()).collect(),
-            rejects: commit.rejects.iter().map(|file| file.name.clone()).collect(),
+            rejects: commit
+                .rejects
+                .iter()
+                .map(|file| file.name.clone())
+                .collect(),
         };
         // Nobody may have subscribed.
         let _ = self.commits.send(told);
@@ -378,11 +423,15 @@ impl Actor for Source {
             }));
         }
         let opening = opening::open(Arc::clone(&self.context));
-        ctx.spawn(opening.into_actor(self).map(|opened, source, ctx| match opened {
-            Ok(_) if source.stopping => source.finish(Ok(()), ctx),
-            Ok(opened) => source.begin(opened, ctx),
-            Err(error) => source.fail(error, ctx),
-        }));
+        ctx.spawn(
+            opening
+                .into_actor(self)
+                .map(|opened, source, ctx| match opened {
+                    Ok(_) if source.stopping => source.finish(Ok(()), ctx),
+                    Ok(opened) => source.begin(opened, ctx),
+                    Err(error) => source.fail(error, ctx),
+                }),
+        );
     }
 
     fn stopped(&mut self, _ctx: &mut Self::Context) {
@@ -405,7 +454,11 @@ impl Handler<EndReached> for Source {
 
     fn handle(&mut self, EndReached { end }: EndReached, ctx: &mut Self::Context) {
         let lane = end.claim.lane;
-        if self.lanes.get(lane.0 as usize).is_some_and(|slot| slot.claim == end.claim) {
+        if self
+            .lanes
+            .get(lane.0 as usize)
+            .is_some_and(|slot| slot.claim == end.claim)
+        {
             tracing::info!(
                 source = %self.context.settings.name,
                 lane = lane.0,
@@ -431,7 +484,8 @@ impl Handler<Committed> for Source {
         if let Some(slot) = self.lanes.get_mut(claim.lane.0 as usize) {
             slot.faults_in_a_row = 0;
             slot.closed_through = slot.closed_through.max(commit.closed_through);
-            slot.open.extend(commit.entered.iter().map(|entered| entered.shard.clone()));
+            slot.open
+                .extend(commit.entered.iter().map(|entered| entered.shard.clone()));
             for ended in &commit.ended {
                 slot.open.remove(ended);
             }
@@ -465,18 +519,26 @@ impl Handler<StopSource> for Source {
         self.context.meter.set_state("stopping");
         let lanes = self.lanes.iter().filter_map(|slot| slot.addr.clone());
         let stops: Vec<_> = lanes.map(|addr| addr.send(StopLane)).collect();
-        let deadline = self.context.host.sleep(self.context.settings.stop_deadline.as_millis() as u64);
+        let deadline = self
+            .context
+            .host
+            .sleep(self.context.settings.stop_deadline.as_millis() as u64);
         let name = self.context.settings.name.clone();
         let stopped = async move {
             let all = futures::future::join_all(stops);
-            if let futures::future::Either::Right(_) = futures::future::select(all, deadline).await {
+            if let futures::future::Either::Right(_) = futures::future::select(all, deadline).await
+            {
                 tracing::warn!(
                     source = %name,
                     "the stop took too long; what is not committed is read again at the next start"
                 );
             }
         };
-        ctx.spawn(stopped.into_actor(self).map(|(), source, ctx| source.finish(Ok(()), ctx)));
+        ctx.spawn(
+            stopped
+                .into_actor(self)
+                .map(|(), source, ctx| source.finish(Ok(()), ctx)),
+        );
     }
 }
 

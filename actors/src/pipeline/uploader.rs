@@ -18,8 +18,8 @@ use shardmill_engine::parquet::{FileChunk, FinishedFile};
 use shardmill_engine::ports::{StoreError, Upload};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::context::SourceContext;
 use super::committer::public;
+use super::context::SourceContext;
 use crate::error::Error;
 
 /// The first wait before a call is made again, milliseconds; it doubles up to [`LONGEST_WAIT`].
@@ -65,7 +65,9 @@ impl Unsent {
             Ok([only]) => only,
             Err(chunks) => {
                 let mut whole = BytesMut::with_capacity(len);
-                chunks.iter().for_each(|chunk| whole.extend_from_slice(chunk));
+                chunks
+                    .iter()
+                    .for_each(|chunk| whole.extend_from_slice(chunk));
                 whole.freeze()
             }
         };
@@ -98,7 +100,10 @@ impl FileUpload {
                     self.complete(upload, finished.bytes).await?;
                 }
             }
-            return Ok(Some(Uploaded { name: self.name, finished }));
+            return Ok(Some(Uploaded {
+                name: self.name,
+                finished,
+            }));
         }
         Ok(None)
     }
@@ -140,7 +145,12 @@ impl FileUpload {
         let mut attempt = 0;
         loop {
             let begun = Instant::now();
-            match self.context.store.put_if_absent(&self.name, body.clone()).await {
+            match self
+                .context
+                .store
+                .put_if_absent(&self.name, body.clone())
+                .await
+            {
                 Ok(()) => {
                     self.measure(begun);
                     return Ok(());
@@ -152,7 +162,9 @@ impl FileUpload {
     }
 
     async fn complete(&self, upload: Option<Box<dyn Upload>>, bytes: u64) -> Result<(), Error> {
-        let Some(mut upload) = upload else { return Ok(()) };
+        let Some(mut upload) = upload else {
+            return Ok(());
+        };
         self.guard.check().await.map_err(|error| public(&error))?;
         let mut attempt = 0;
         loop {
@@ -203,7 +215,10 @@ impl FileUpload {
             let message = format!("{error}; the lane starts again from its last commit");
             return Err(Error::new("target.upload_lost", message));
         }
-        self.context.meter.target_retries.fetch_add(1, Ordering::Relaxed);
+        self.context
+            .meter
+            .target_retries
+            .fetch_add(1, Ordering::Relaxed);
         tracing::warn!(
             source = %self.context.settings.name,
             file = %self.name,

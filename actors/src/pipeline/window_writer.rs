@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use shardmill_engine::log::{DataFile, Guard, names};
-use shardmill_engine::parquet::{FileChunk, FileKind, WindowEncoder};
+use shardmill_engine::parquet::{FileChunk, WindowEncoder};
 use shardmill_engine::schema::Schema;
-use shardmill_engine::types::{ClaimRef, DecodedBatch, Window};
+use shardmill_engine::types::{ClaimRef, DecodedBatch, FileKind, Window};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -103,14 +103,18 @@ impl WindowWriter {
 
     /// Does what is next, unless the encoder is at work.
     fn turn(&mut self, ctx: &mut Context<Self>) {
-        let Some(mut encoder) = self.encoder.take() else { return };
+        let Some(mut encoder) = self.encoder.take() else {
+            return;
+        };
         for batch in self.inbox.drain(..) {
             encoder.add(batch);
         }
         let finish = self.finish.is_some();
         let early = std::mem::take(&mut self.encode_early) && encoder.buffered_bytes() > 0;
         let state = if finish { "finishing" } else { "collecting" };
-        self.context.meter.actor(&self.name, state, encoder.buffered_bytes());
+        self.context
+            .meter
+            .actor(&self.name, state, encoder.buffered_bytes());
         if !(finish || early || encoder.wants_encoding()) {
             self.encoder = Some(encoder);
             return;
@@ -124,14 +128,20 @@ impl WindowWriter {
 
     fn encoded(&mut self, encoded: Option<Encoded>, finish: bool, ctx: &mut Context<Self>) {
         let Some(encoded) = encoded else {
-            let message = format!("encoding window {} panicked; the lane starts again", self.window);
+            let message = format!(
+                "encoding window {} panicked; the lane starts again",
+                self.window
+            );
             return self.fail(Error::new("encode.panic", message), ctx);
         };
         self.context.meter.encode.record(encoded.micros);
         let chunks = match encoded.chunks {
             Ok(chunks) => chunks,
             Err(error) => {
-                let message = format!("window {} of lane {}: {error}", self.window, self.claim.lane);
+                let message = format!(
+                    "window {} of lane {}: {error}",
+                    self.window, self.claim.lane
+                );
                 return self.fail(Error::new(error.code(), message), ctx);
             }
         };
@@ -151,7 +161,10 @@ impl WindowWriter {
 
     fn forward(&mut self, chunk: FileChunk) {
         let key = (chunk.kind, chunk.part);
-        if let Some(schema) = chunk.finished.as_ref().and_then(|finished| finished.schema.clone())
+        if let Some(schema) = chunk
+            .finished
+            .as_ref()
+            .and_then(|finished| finished.schema.clone())
         {
             self.schema = schema;
         }
@@ -160,28 +173,38 @@ impl WindowWriter {
             let upload = FileUpload {
                 context: Arc::clone(&self.context),
                 guard: self.guard.clone(),
-                name: names::file(key.0.into(), length, self.claim, self.window, key.1),
+                name: names::file(key.0, length, self.claim, self.window, key.1),
             };
             let (chunks, inbox) = mpsc::unbounded_channel();
-            FileLane { chunks, uploaded: tokio::spawn(upload.run(inbox)) }
+            FileLane {
+                chunks,
+                uploaded: tokio::spawn(upload.run(inbox)),
+            }
         });
         // An uploader that has failed is found out when its answer is awaited.
         let _ = lane.chunks.send(chunk);
     }
 
     fn await_uploads(&mut self, ctx: &mut Context<Self>) {
-        self.context.meter.actor(&self.name, "uploading", self.uploads.len());
+        self.context
+            .meter
+            .actor(&self.name, "uploading", self.uploads.len());
         let uploads = std::mem::take(&mut self.uploads);
         let (window, schema) = (self.window, Arc::clone(&self.schema));
         let all = async move {
-            let mut files = WindowFiles { schema, ..WindowFiles::default() };
+            let mut files = WindowFiles {
+                schema,
+                ..WindowFiles::default()
+            };
             for ((kind, _), lane) in uploads {
                 drop(lane.chunks);
                 let uploaded = lane.uploaded.await.map_err(|error| {
                     let message = format!("the uploader of window {window} died: {error}");
                     Error::new("engine.actor_died", message)
                 })??;
-                let Some(Uploaded { name, finished }) = uploaded else { continue };
+                let Some(Uploaded { name, finished }) = uploaded else {
+                    continue;
+                };
                 let file = DataFile {
                     name,
                     window,
@@ -240,7 +263,10 @@ impl Handler<Add> for WindowWriter {
         self.inbox.extend(batches);
         self.turn(ctx);
         let held: usize = self.inbox.iter().map(|batch| batch.credit.bytes()).sum();
-        held + self.encoder.as_ref().map_or(0, WindowEncoder::buffered_bytes)
+        held + self
+            .encoder
+            .as_ref()
+            .map_or(0, WindowEncoder::buffered_bytes)
     }
 }
 

@@ -85,21 +85,35 @@ impl Workers {
             let builder = std::thread::Builder::new().name(format!("shardmill-work-{number}"));
             handles.push(builder.spawn(move || worker.run())?);
         }
-        Ok(Self { decode, encode, decode_slots, encode_slots, _threads: handles })
+        Ok(Self {
+            decode,
+            encode,
+            decode_slots,
+            encode_slots,
+            _threads: handles,
+        })
     }
 
     /// Decodes a batch; `None` only when the threads are gone.
     pub(crate) async fn decode(
         &self,
         source: SourceKey,
-        limits: DecodeLimits,
+        limits: &DecodeLimits,
         batch: PayloadBatch,
     ) -> Option<Decoded> {
         // The slot is given back by the thread that takes the job, so the send never finds the
         // channel full.
         self.decode_slots.acquire().await.ok()?.forget();
         let (answer, answered) = oneshot::channel();
-        self.decode.try_send(DecodeJob { source, limits, batch, answer }).ok()?;
+        let limits = limits.clone();
+        self.decode
+            .try_send(DecodeJob {
+                source,
+                limits,
+                batch,
+                answer,
+            })
+            .ok()?;
         answered.await.ok()
     }
 
@@ -107,7 +121,13 @@ impl Workers {
     pub(crate) async fn encode(&self, encoder: WindowEncoder, finish: bool) -> Option<Encoded> {
         self.encode_slots.acquire().await.ok()?.forget();
         let (answer, answered) = oneshot::channel();
-        self.encode.try_send(EncodeJob { encoder, finish, answer }).ok()?;
+        self.encode
+            .try_send(EncodeJob {
+                encoder,
+                finish,
+                answer,
+            })
+            .ok()?;
         answered.await.ok()
     }
 
@@ -149,10 +169,16 @@ impl Worker {
         }
         let begun = Instant::now();
         let limits = job.limits;
-        let decoder = self.decoders.entry(job.source).or_insert_with(|| Decoder::new(limits));
+        let decoder = self
+            .decoders
+            .entry(job.source)
+            .or_insert_with(|| Decoder::new(limits));
         let batch = decoder.decode(job.batch, &self.budget);
         // Nobody waits for the answer when the claim has ended; the batch is dropped then.
-        let _ = job.answer.send(Decoded { batch, micros: micros_since(begun) });
+        let _ = job.answer.send(Decoded {
+            batch,
+            micros: micros_since(begun),
+        });
     }
 
     fn encode(&mut self, job: EncodeJob) {
@@ -161,7 +187,11 @@ impl Worker {
             return;
         }
         let begun = Instant::now();
-        let EncodeJob { mut encoder, finish, answer } = job;
+        let EncodeJob {
+            mut encoder,
+            finish,
+            answer,
+        } = job;
         let budget = &self.budget;
         let encoded = catch_unwind(AssertUnwindSafe(|| {
             if finish {
@@ -172,7 +202,11 @@ impl Worker {
             }
         }));
         if let Ok((encoder, chunks)) = encoded {
-            let _ = answer.send(Encoded { encoder, chunks, micros: micros_since(begun) });
+            let _ = answer.send(Encoded {
+                encoder,
+                chunks,
+                micros: micros_since(begun),
+            });
         }
     }
 }

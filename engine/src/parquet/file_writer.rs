@@ -24,23 +24,7 @@ const FOOTER_BYTES_PER_COLUMN_CHUNK: usize = 1 << 10;
 /// The most row groups of one file: the format numbers them with 16 bits.
 const MAX_ROW_GROUPS: usize = i16::MAX as usize;
 
-/// What a file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FileKind {
-    /// Events.
-    Data,
-    /// What could not be decoded.
-    Rejects,
-}
-
-impl fmt::Display for FileKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            FileKind::Data => "data",
-            FileKind::Rejects => "rejects",
-        })
-    }
-}
+pub use crate::types::FileKind;
 
 /// The next bytes of a file. The chunks of one (`kind`, `part`) come in order, and one after another
 /// they are the file.
