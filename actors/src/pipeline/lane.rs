@@ -442,10 +442,12 @@ impl Lane {
             commit,
         };
         let sent = self.source.send(told);
-        self.deliver(sent, ctx);
         if matches!(self.stop, StopPhase::Last) {
-            return self.stop_done(ctx);
+            // actix drops a message whose sender has gone: the source must have taken it first.
+            ctx.spawn(sent.into_actor(self).map(|_, lane, ctx| lane.stop_done(ctx)));
+            return;
         }
+        self.deliver(sent, ctx);
         self.advance(ctx);
     }
 
