@@ -216,7 +216,7 @@ impl World {
         } = start;
         let opened = match ports {
             Ports::Given { stream, store } => Ok((stream, store)),
-            Ports::Configured(source) => adapters::open(&source).await,
+            Ports::Configured(source) => open(&source).await,
         };
         let (stream, store) = match opened {
             Ok(ports) => ports,
@@ -248,4 +248,12 @@ fn forget<T>(sent: impl Future<Output = T> + 'static) {
     actix::spawn(async move {
         sent.await;
     });
+}
+
+/// The stream and the target that a configuration names.
+async fn open(source: &DataSource) -> Result<(Arc<dyn Stream>, Arc<dyn Store>), Error> {
+    let failed = |error: adapters::OpenError| Error::new(error.code(), error.to_string());
+    let stream = adapters::open_stream(source).await.map_err(failed)?;
+    let store = adapters::open_target(source).await.map_err(failed)?;
+    Ok((stream, store))
 }

@@ -444,7 +444,10 @@ impl Lane {
         let sent = self.source.send(told);
         if matches!(self.stop, StopPhase::Last) {
             // actix drops a message whose sender has gone: the source must have taken it first.
-            ctx.spawn(sent.into_actor(self).map(|_, lane, ctx| lane.stop_done(ctx)));
+            ctx.spawn(
+                sent.into_actor(self)
+                    .map(|_, lane, ctx| lane.stop_done(ctx)),
+            );
             return;
         }
         self.deliver(sent, ctx);

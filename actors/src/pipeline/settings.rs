@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use shardmill_engine::decode::DecodeLimits;
-use shardmill_engine::parquet::{self, ParquetOptions};
+use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::WindowLength;
 
-use crate::config::{Compression, DataSource, MemoryPlan, ParquetSettings, StartFrom};
+use crate::config::{DataSource, MemoryPlan, StartFrom};
 
 /// The credit that a fetch takes: what its worst answer holds while it becomes columns.
 pub(crate) const FETCH_BYTES: usize = MemoryPlan::KEPT_FETCH as usize;
@@ -59,30 +59,15 @@ impl Settings {
             max_open_windows: source.engine().memory.max_open_windows,
             decode: DecodeLimits {
                 max_depth: source.content().max_depth,
+                max_event_bytes: source.content().max_event_size,
                 ..DecodeLimits::default()
             },
-            parquet: parquet_options(source.parquet()),
+            parquet: source.parquet().clone(),
             progress_interval: window.min(minute),
             list_shards_interval: (window / 2).clamp(Duration::from_millis(500), minute / 2),
             clean_up_interval: Duration::from_secs(3_600),
             start_patience: Duration::from_secs(30),
             stop_deadline: source.engine().stop_deadline,
         }
-    }
-}
-
-fn parquet_options(settings: &ParquetSettings) -> ParquetOptions {
-    ParquetOptions {
-        compression: match settings.compression {
-            Compression::Zstd(level) => parquet::Compression::Zstd(level),
-            Compression::Snappy => parquet::Compression::Snappy,
-            Compression::Lz4Raw => parquet::Compression::Lz4Raw,
-            Compression::Gzip(level) => parquet::Compression::Gzip(level),
-            Compression::Brotli(level) => parquet::Compression::Brotli(level),
-            Compression::None => parquet::Compression::None,
-        },
-        row_group_bytes: settings.row_group_size,
-        max_columns: settings.max_columns,
-        ..ParquetOptions::default()
     }
 }
