@@ -363,3 +363,6 @@ impl Lineage {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
