@@ -1,19 +1,15 @@
 //! The walk over all epochs and the logs of their lanes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
 use super::reading::Target;
 use super::violation::{VerifyError, Violation};
 use super::{Named, Verified, files};
 use crate::log::names::{self, FileName};
-use crate::log::{
-    Checkpoint, Commit, Entry, EntryBody, LaneFold, LanesRecord, LogError, ShardState,
-    SourceRecord, parse,
-};
+use crate::log::{Commit, Entry, EntryAt, EntryBody, LogError, Walk, Walked, read_state};
 use crate::types::{
-    ClaimNumber, ClaimRef, Epoch, Generation, KinesisShardId, LaneId, TimestampMs, WindowLength,
+    ClaimNumber, ClaimRef, Generation, KinesisShardId, TimestampMs, Window, WindowLength,
 };
 
 /// Who held which lane when, as far as leftovers are concerned.
@@ -28,14 +24,14 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    fn note(&mut self, fold: &LaneFold, entry: &Entry) {
+    fn note(&mut self, at: EntryAt, entry: &Entry) {
         let head = &entry.head;
         match &entry.body {
             EntryBody::Claim { .. } => {
                 let claim = ClaimRef {
-                    epoch: fold.epoch,
-                    lane: fold.lane,
-                    claim: ClaimNumber(fold.next().entry),
+                    epoch: at.epoch,
+                    lane: at.lane,
+                    claim: ClaimNumber(at.entry),
                 };
                 self.generations.insert(claim, head.generation);
                 let first = self
@@ -55,168 +51,97 @@ impl Claims {
     }
 }
 
-pub(super) struct Walk<'w> {
-    target: &'w Target,
-    progress: &'w mut (dyn FnMut(&Verified) + Send),
+/// What a walk has come by.
+pub(super) struct History {
     pub window_length: WindowLength,
     pub verified: Verified,
     pub named: Named,
     pub claims: Claims,
+    /// The files of windows up to this one are gone, or going.
+    expired_through: Option<Window>,
     /// Every Kinesis shard that ever was in a lane.
     entered: HashSet<KinesisShardId>,
 }
 
-impl<'w> Walk<'w> {
-    pub(super) async fn begin(
-        target: &'w Target,
-        progress: &'w mut (dyn FnMut(&Verified) + Send),
-    ) -> Result<Self, VerifyError> {
-        let source: Option<SourceRecord> = get(target, names::SOURCE).await?;
-        let source = source.ok_or_else(|| missing(names::SOURCE))?;
-        Ok(Self {
-            target,
-            progress,
-            window_length: source.window_length_ms,
-            verified: Verified::default(),
-            named: Named::default(),
-            claims: Claims::default(),
-            entered: HashSet::new(),
-        })
-    }
-
-    /// Walks every epoch from the first on.
-    pub(super) async fn all_epochs(&mut self) -> Result<(), VerifyError> {
-        let mut before: Option<Vec<LaneFold>> = None;
-        for number in 1.. {
-            let name = names::lanes(Epoch(number));
-            let Some(record) = get::<LanesRecord>(self.target, &name).await? else {
-                break;
-            };
-            if record.epoch != Epoch(number) {
-                let detail = format!("it says that it is epoch {}", record.epoch);
-                return Err(Violation::new("verify.epoch_join", &name, detail).into());
-            }
-            self.check_epoch(&name, &record, before.as_deref())?;
-            let mut folds = Vec::new();
-            for lane in 0..record.lanes.len() {
-                let lane = LaneId(u32::try_from(lane).unwrap_or(u32::MAX));
-                folds.push(self.lane(&record, lane).await?);
-            }
-            before = Some(folds);
-            self.verified.epochs += 1;
-        }
-        self.verified.kinesis_shards = self.entered.len() as u64;
-        Ok(())
-    }
-
-    /// An epoch must begin where the one before it was sealed.
-    fn check_epoch(
-        &mut self,
-        name: &str,
-        record: &LanesRecord,
-        before: Option<&[LaneFold]>,
-    ) -> Result<(), VerifyError> {
-        let wrong = |detail: String| Err(Violation::new("verify.epoch_join", name, detail).into());
-        let mut shards: BTreeMap<&KinesisShardId, &ShardState> = BTreeMap::new();
-        for lane in &record.lanes {
-            for (shard, state) in &lane.shards {
-                if shards.insert(shard, state).is_some() {
-                    return wrong(format!("Kinesis shard {shard} is in two lanes"));
-                }
-            }
-        }
-        let Some(before) = before else {
-            self.entered.extend(shards.into_keys().cloned());
-            return Ok(());
-        };
-        let mut left: BTreeMap<&KinesisShardId, &ShardState> = BTreeMap::new();
-        for fold in before {
-            if !fold.folded.sealed {
-                return wrong(format!(
-                    "lane {} of the epoch before it is not sealed",
-                    fold.lane
-                ));
-            }
-            left.extend(&fold.folded.state.shards);
-        }
-        for (shard, state) in &shards {
-            match left.remove(shard) {
-                Some(old) if old.position == state.position && old.ended == state.ended => {}
-                Some(old) => {
-                    return wrong(format!(
-                        "Kinesis shard {shard} begins at {}, but it was sealed at {}",
-                        state.position, old.position
-                    ));
-                }
-                None => {
-                    return wrong(format!("Kinesis shard {shard} was in no lane before it"));
-                }
-            }
-        }
-        match left.keys().next() {
-            Some(shard) => wrong(format!(
-                "Kinesis shard {shard} of the epoch before is missing"
-            )),
-            None => Ok(()),
-        }
-    }
-
-    /// Walks the log of one lane to its head or its seal.
-    async fn lane(&mut self, record: &LanesRecord, lane: LaneId) -> Result<LaneFold, VerifyError> {
-        let mut fold = LaneFold::begin(record, lane).ok_or_else(|| missing("_lanes/"))?;
-        let mut checkpoints = self.checkpoints(record.epoch, lane).await?;
-        loop {
-            let at = fold.next();
-            let name = names::entry(at.epoch, at.lane, at.entry);
-            let entry: Option<Entry> = get(self.target, &name).await?;
-            // A process that did not know may have put a claim into the hole that retention left.
-            let follows = entry
-                .as_ref()
-                .map(|entry| fold.check(entry, self.window_length));
-            match (entry, follows) {
-                (Some(entry), Some(Ok(()))) => self.entry(&name, &mut fold, &entry).await?,
-                (_, follows) => {
-                    checkpoints = self.checkpoints(at.epoch, at.lane).await?;
-                    match (checkpoints.last().copied(), follows) {
-                        (Some(newest), _) if newest >= at.entry => {
-                            fold = self.from_checkpoint(&fold, newest).await?;
-                            continue;
-                        }
-                        (_, Some(Err(fault))) => {
-                            return Err(
-                                Violation::new(fault.code(), &name, fault.to_string()).into()
-                            );
-                        }
-                        _ => return Ok(fold),
+/// Walks over every entry and reads the files of every commit.
+pub(super) async fn walk(
+    target: &Target,
+    progress: &mut (dyn FnMut(&Verified) + Send),
+) -> Result<History, VerifyError> {
+    let missing = || LogError::Missing {
+        name: names::SOURCE.to_owned(),
+    };
+    let (store, host) = (Arc::clone(&target.store), Arc::clone(&target.host));
+    let view = read_state(Arc::clone(&store), Arc::clone(&host))
+        .await?
+        .ok_or_else(missing)?;
+    let lanes = view.lanes.iter();
+    let expired = lanes
+        .filter_map(|lane| lane.fold.folded.state.expired_through)
+        .max();
+    let mut walk = Walk::begin(store, host).await?.ok_or_else(missing)?;
+    let mut history = History {
+        window_length: walk.window_length(),
+        verified: Verified::default(),
+        named: Named::default(),
+        claims: Claims::default(),
+        expired_through: expired,
+        entered: HashSet::new(),
+    };
+    while let Some(walked) = walk.next().await? {
+        match walked {
+            Walked::Epoch(record) => {
+                history.verified.epochs += 1;
+                let mut seen = HashSet::new();
+                for shard in record.lanes.iter().flat_map(|lane| lane.shards.keys()) {
+                    if !seen.insert(shard) {
+                        let detail = format!("Kinesis shard {shard} is in two lanes");
+                        let name = names::lanes(record.epoch);
+                        return Err(Violation::new("verify.shard_twice", &name, detail).into());
                     }
                 }
+                history.entered.extend(seen.into_iter().cloned());
             }
-            if checkpoints.contains(&fold.folded.entry) {
-                self.compare_checkpoint(&fold).await?;
+            Walked::Entry { at, entry, checked } => {
+                history.entry(target, at, &entry, checked).await?;
             }
-            if fold.folded.sealed {
-                return self.after_seal(fold).await;
+            Walked::Lane(fold) => {
+                // What retention has deleted may have entered.
+                history
+                    .entered
+                    .extend(fold.folded.state.shards.keys().cloned());
             }
         }
+        progress(&history.verified);
     }
+    history.verified.kinesis_shards = history.entered.len() as u64;
+    Ok(history)
+}
 
+impl History {
     async fn entry(
         &mut self,
-        name: &str,
-        fold: &mut LaneFold,
+        target: &Target,
+        at: EntryAt,
         entry: &Entry,
+        checked: bool,
     ) -> Result<(), VerifyError> {
-        self.claims.note(fold, entry);
-        if let EntryBody::Commit(commit) = &entry.body {
-            self.commit(name, commit).await?;
-        }
-        fold.apply(entry);
         self.verified.entries += 1;
-        (self.progress)(&self.verified);
+        self.verified.unchecked_entries += u64::from(!checked);
+        self.claims.note(at, entry);
+        if let EntryBody::Commit(commit) = &entry.body {
+            let name = names::entry(at.epoch, at.lane, at.entry);
+            self.commit(target, &name, commit).await?;
+        }
         Ok(())
     }
 
-    async fn commit(&mut self, name: &str, commit: &Commit) -> Result<(), VerifyError> {
+    async fn commit(
+        &mut self,
+        target: &Target,
+        name: &str,
+        commit: &Commit,
+    ) -> Result<(), VerifyError> {
         for entered in &commit.entered {
             if !self.entered.insert(entered.shard.clone()) {
                 let detail = format!("Kinesis shard {} enters for the second time", entered.shard);
@@ -224,99 +149,19 @@ impl<'w> Walk<'w> {
             }
         }
         for file in commit.files.iter().chain(&commit.rejects) {
-            // The fold has checked that the name is one of ours.
+            // The log's own checks refuse a name that is not one of ours.
             let fresh = FileName::parse(&file.name).is_some_and(|name| self.named.insert(name));
             if !fresh {
                 let detail = format!("`{}` is named by another commit, too", file.name);
                 return Err(Violation::new("verify.file_twice", name, detail).into());
             }
         }
-        files::check(
-            self.target,
-            self.window_length,
-            name,
-            commit,
-            &mut self.verified,
-        )
-        .await?;
         self.verified.commits += 1;
-        Ok(())
-    }
-
-    async fn checkpoints(&self, epoch: Epoch, lane: LaneId) -> Result<Vec<u64>, VerifyError> {
-        let folder = names::checkpoint_folder(epoch, lane);
-        let mut numbers = Vec::new();
-        let mut after: Option<String> = None;
-        loop {
-            let page = self
-                .target
-                .retry(|store| store.list(&folder, after.as_deref(), 1_000))
-                .await?;
-            numbers.extend(
-                page.objects
-                    .iter()
-                    .filter_map(|object| names::number(&object.name)),
-            );
-            match page.objects.last() {
-                Some(last) if page.more => after = Some(last.name.clone()),
-                _ => return Ok(numbers),
-            }
-        }
-    }
-
-    async fn from_checkpoint(
-        &mut self,
-        fold: &LaneFold,
-        number: u64,
-    ) -> Result<LaneFold, VerifyError> {
-        let name = names::checkpoint(fold.epoch, fold.lane, number);
-        let checkpoint: Option<Checkpoint> = get(self.target, &name).await?;
-        let checkpoint = checkpoint.ok_or_else(|| missing(&name))?;
-        self.verified.expired_entries += number - fold.folded.entry;
-        self.entered
-            .extend(checkpoint.folded.state.shards.keys().cloned());
-        Ok(LaneFold::from_checkpoint(fold.epoch, fold.lane, checkpoint))
-    }
-
-    /// A checkpoint must be what the entries up to it come to.
-    async fn compare_checkpoint(&mut self, fold: &LaneFold) -> Result<(), VerifyError> {
-        let name = names::checkpoint(fold.epoch, fold.lane, fold.folded.entry);
-        // A running process deletes old ones.
-        let Some(found) = get::<Checkpoint>(self.target, &name).await? else {
+        let first = commit.files.iter().chain(&commit.rejects).next();
+        if first.is_some_and(|file| Some(file.window) <= self.expired_through) {
+            self.verified.expired_commits += 1;
             return Ok(());
-        };
-        if found.folded != fold.folded {
-            let detail = "it is not what the entries up to it come to".to_owned();
-            return Err(Violation::new("verify.checkpoint", &name, detail).into());
         }
-        self.verified.checkpoints += 1;
-        Ok(())
+        files::check(target, self.window_length, name, commit, &mut self.verified).await
     }
-
-    /// Nothing comes after a seal.
-    async fn after_seal(&self, fold: LaneFold) -> Result<LaneFold, VerifyError> {
-        let at = fold.next();
-        let name = names::entry(at.epoch, at.lane, at.entry);
-        match self.target.retry(|store| store.head(&name)).await? {
-            None => Ok(fold),
-            Some(_) => {
-                let detail = "it comes after the seal of its log".to_owned();
-                Err(Violation::new("log.sealed", &name, detail).into())
-            }
-        }
-    }
-}
-
-fn missing(name: &str) -> LogError {
-    LogError::Missing {
-        name: name.to_owned(),
-    }
-}
-
-/// Reads an object of the log; `None` where there is none.
-async fn get<T: DeserializeOwned>(target: &Target, name: &str) -> Result<Option<T>, VerifyError> {
-    let Some(body) = target.retry(|store| store.get(name)).await? else {
-        return Ok(None);
-    };
-    Ok(Some(parse(name, &body)?))
 }

@@ -34,10 +34,13 @@ pub struct Verified {
     pub epochs: u64,
     /// Entries of logs, of whatever kind.
     pub entries: u64,
-    /// Entries that retention has deleted, and that a checkpoint stands for.
-    pub expired_entries: u64,
+    /// Entries among them after a hole that retention left, which could not be compared with what
+    /// was before them.
+    pub unchecked_entries: u64,
     /// Commits.
     pub commits: u64,
+    /// Commits among them whose windows are expired, so that their files were not looked for.
+    pub expired_commits: u64,
     /// Files that commits name, files of rejects included.
     pub files: u64,
     /// Their bytes.
@@ -52,8 +55,6 @@ pub struct Verified {
     pub empty: u64,
     /// Kinesis shards.
     pub kinesis_shards: u64,
-    /// Checkpoints.
-    pub checkpoints: u64,
     /// Files that no commit names, of claims that may still be in force or were not yet cleaned
     /// up.
     pub unnamed_files: u64,
@@ -76,21 +77,16 @@ pub async fn verify(
     progress: &mut (dyn FnMut(&Verified) + Send),
 ) -> Result<Verified, VerifyError> {
     let target = reading::Target { store, host };
-    let mut walk = history::Walk::begin(&target, progress).await?;
-    walk.all_epochs().await?;
-    let history::Walk {
+    let history::History {
         window_length,
         mut verified,
         named,
         claims,
         ..
-    } = walk;
+    } = history::walk(&target, progress).await?;
     leftovers::look(&target, window_length, &named, &claims, &mut verified).await?;
     Ok(verified)
 }
 
 /// Names of files that commits name.
 type Named = HashSet<FileName>;
-
-#[cfg(test)]
-mod tests;
