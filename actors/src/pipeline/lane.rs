@@ -83,6 +83,17 @@ pub(crate) struct StopLane;
 #[rtype(result = "Option<Box<LaneLog>>")]
 pub(crate) struct EndClaim;
 
+/// What the source gives a lane to work by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LanePlan {
+    /// The source's resolved start.
+    pub start: Option<TimestampMs>,
+    /// Readers of this lane.
+    pub readers: usize,
+    /// The number of the format decision in force.
+    pub format: u64,
+}
+
 struct WriterSlot {
     writer: Addr<WindowWriter>,
     outbox: Vec<DecodedBatch>,
@@ -125,10 +136,8 @@ pub(crate) struct Lane {
     committer: Addr<Committer>,
     guard: Guard,
     flow: LaneFlow,
-    format: u64,
+    plan: LanePlan,
     schema: Arc<Schema>,
-    start: Option<TimestampMs>,
-    readers: usize,
     reader_slots: Vec<Reader>,
     kept: KeptFetch,
     writers: BTreeMap<Window, WriterSlot>,
@@ -142,19 +151,18 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// A lane that goes on from its log's state with `readers` readers.
+    /// A lane that goes on from its log's state.
     pub(crate) fn new(
         context: Arc<SourceContext>,
         source: Addr<Source>,
         log: Box<LaneLog>,
-        start: Option<TimestampMs>,
-        readers: usize,
+        plan: LanePlan,
     ) -> Self {
         let claim = log.claim();
         let name = format!("lane {}", claim.lane);
         let max_open_windows = context.settings.max_open_windows;
         let flow = LaneFlow::new(claim, log.state(), LaneLimits { max_open_windows });
-        let (format, schema) = (log.state().format, Arc::clone(&log.state().schema));
+        let schema = Arc::clone(&log.state().schema);
         let tip = watch::Sender::new(LaneTip {
             window_limit: flow.window_limit(),
             watermark_shard: flow.watermark_shard(),
@@ -169,10 +177,8 @@ impl Lane {
             name,
             source,
             flow,
-            format,
+            plan,
             schema,
-            start,
-            readers,
             reader_slots: Vec::new(),
             writers: BTreeMap::new(),
             closing: VecDeque::new(),
@@ -185,13 +191,13 @@ impl Lane {
     }
 
     fn start_readers(&mut self, ctx: &mut Context<Self>) {
-        for number in 0..self.readers {
+        for number in 0..self.plan.readers {
             let reader = ShardReader::new(
                 Arc::clone(&self.context),
                 ctx.address(),
                 self.claim,
                 number,
-                self.start,
+                self.plan.start,
                 self.tip.subscribe(),
                 self.kept.clone(),
             );
@@ -415,7 +421,7 @@ impl Lane {
             files: files.files,
             rejects: files.rejects,
             schema: changed.then(|| Arc::clone(&self.schema)),
-            format: self.format,
+            format: self.plan.format,
         })
     }
 

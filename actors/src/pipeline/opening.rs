@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use shardmill_engine::log::{
-    self, Cleanup, Identity, LaneLog, LaneState, LogError, SourceOptions, SourceRecord,
+    self, Cleanup, FormatDecision, Identity, LaneLog, LaneState, LogError, SourceOptions,
+    SourceRecord,
 };
 use shardmill_engine::ports::{ShardFilter, ShardList, StreamError};
 use shardmill_engine::source::{EARLIEST_WINDOW, first_lanes};
@@ -26,6 +27,8 @@ pub(crate) struct Opened {
     pub logs: Vec<LaneLog>,
     pub listing: ShardList,
     pub cleanup: Option<Cleanup>,
+    /// The number of the format decision in force.
+    pub format: u64,
 }
 
 impl From<LogError> for Error {
@@ -59,6 +62,7 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let record = log::open_source(store, host, options).await?;
+    let format = log::decide_format(store, host, json()).await?;
     let identity = identity();
     let generation = log::take_generation(store, host, &identity).await?;
     tracing::info!(
@@ -90,6 +94,7 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
         logs,
         listing,
         cleanup,
+        format: format.number,
     })
 }
 
@@ -162,6 +167,15 @@ where
         }
         tracing::warn!(source = %settings.name, %error, "could not {what} yet; trying again");
         context.host.sleep(RETRY_MS).await;
+    }
+}
+
+/// The one format that there is so far.
+fn json() -> FormatDecision {
+    FormatDecision {
+        content: "json".to_owned(),
+        compression: "none".to_owned(),
+        reason: "JSON is what this version reads".to_owned(),
     }
 }
 

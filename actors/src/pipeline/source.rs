@@ -23,7 +23,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::clean_up::{AllClean, ClaimOver, CleanUp, EndCleanUp};
 use super::committer::public;
 use super::context::SourceContext;
-use super::lane::{EndClaim, Enter, Forget, Lane, LaneClean, OthersClosed, StopLane};
+use super::lane::{EndClaim, Enter, Forget, Lane, LaneClean, LanePlan, OthersClosed, StopLane};
 use super::lifeline::{Fault, Lifeline};
 use super::opening::{self, Opened};
 use crate::error::Error;
@@ -90,6 +90,7 @@ pub(crate) struct Source {
     commits: broadcast::Sender<CommittedWindow>,
     outcome: watch::Sender<Option<Outcome>>,
     start: Option<TimestampMs>,
+    format: u64,
     lanes: Vec<LaneSlot>,
     lineage: Lineage,
     clean_up: Option<Addr<CleanUp>>,
@@ -114,6 +115,7 @@ impl Source {
             commits,
             outcome,
             start: None,
+            format: 0,
             lanes: Vec::new(),
             lineage: Lineage::default(),
             clean_up: None,
@@ -130,10 +132,12 @@ impl Source {
             logs,
             listing,
             cleanup,
+            format,
         } = opened;
         self.context.meter.set_generation(generation.0);
         self.context.meter.set_state("running");
         self.start = record.start_ms;
+        self.format = format;
         let states: Vec<_> = logs.iter().map(|log| log.state().clone()).collect();
         self.lineage = Lineage::new(&states);
         let token = self.lineage.listing_begins();
@@ -162,7 +166,12 @@ impl Source {
         // Readers are dealt out to the lanes in turn; with one shard there is one lane.
         let readers = (shards / lanes + usize::from(place < shards % lanes)).max(1);
         let context = Arc::clone(&self.context);
-        let lane = Lane::new(context, ctx.address(), log, self.start, readers);
+        let plan = LanePlan {
+            start: self.start,
+            readers,
+            format: self.format,
+        };
+        let lane = Lane::new(context, ctx.address(), log, plan);
         if let Some(slot) = self.lanes.get_mut(place) {
             slot.addr = Some(lane.start());
         }

@@ -16,6 +16,9 @@ pub const GENERATIONS: &str = "_generations/";
 /// The folder of epoch records.
 pub const LANES: &str = "_lanes/";
 
+/// The folder of the format decisions.
+pub const FORMATS: &str = "_formats/";
+
 const JSON: &str = ".json";
 const PARQUET: &str = ".parquet";
 const DAY_MS: i64 = 86_400_000;
@@ -24,6 +27,11 @@ const HOUR_MS: i64 = 3_600_000;
 /// `_generations/NUMBER.json`.
 pub fn generation(generation: Generation) -> String {
     numbered(GENERATIONS, generation.0)
+}
+
+/// The name of a format decision.
+pub fn format(number: u64) -> String {
+    numbered(FORMATS, number)
 }
 
 /// `_lanes/EPOCH.json`.
