@@ -449,7 +449,8 @@ async fn perform(
         CursorStep::AskEnd => {
             let answer = context.stream.list_shards(ShardFilter::All).await;
             note_failure(context, shard, "ListShards", answer.as_ref().err());
-            cursor.on_shard_info(answer.as_ref().map_err(Clone::clone), context.host.now())
+            cursor.on_shard_info(answer.as_ref().map_err(Clone::clone), context.host.now());
+            Vec::new()
         }
         CursorStep::Wait { .. }
         | CursorStep::Blocked { .. }

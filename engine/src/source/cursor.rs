@@ -42,8 +42,12 @@ pub struct ShardCursor {
     not_before: TimestampMs,
     blocked: Option<Window>,
     trouble: Option<Trouble>,
+    /// The children that a listing named which says that this Kinesis shard is closed.
+    closed: Option<Children>,
     outside: u64,
 }
+
+type Children = Vec<(KinesisShardId, Vec<KinesisShardId>)>;
 
 #[derive(Clone, Debug)]
 enum Phase {
@@ -78,6 +82,7 @@ impl ShardCursor {
             not_before: TimestampMs::MIN,
             blocked: None,
             trouble: None,
+            closed: None,
             outside: 0,
         }
     }
@@ -194,39 +199,35 @@ impl ShardCursor {
         }
     }
 
-    /// The answer to [`CursorStep::AskEnd`].
-    pub fn on_shard_info(
-        &mut self,
-        answer: Result<&ShardList, StreamError>,
-        now: TimestampMs,
-    ) -> Vec<CursorOutput> {
+    /// The answer to [`CursorStep::AskEnd`]. That the Kinesis shard is closed does not say that it
+    /// was closed when the answer without a next iterator came, so an answer from a fresh iterator
+    /// has to say once more that nothing follows.
+    pub fn on_shard_info(&mut self, answer: Result<&ShardList, StreamError>, now: TimestampMs) {
         self.pacing.answered(now, 0);
         let list = match answer {
             Ok(list) => list,
-            Err(error) => {
-                self.retry(error.to_string(), now);
-                return Vec::new();
-            }
+            Err(error) => return self.retry(error.to_string(), now),
         };
+        self.phase = Phase::NeedIterator;
         let closed = match list.shards.iter().find(|info| info.id == self.shard) {
             Some(info) => info.closed,
             // Only a closed Kinesis shard ages out of the list. An empty list proves nothing.
             None => !list.shards.is_empty(),
         };
         if !closed {
-            self.phase = Phase::NeedIterator;
             let error = "GetRecords gave no next iterator, but the Kinesis shard is open";
-            self.retry(error.to_string(), now);
-            return Vec::new();
+            return self.retry(error.to_string(), now);
         }
         let children = list
             .shards
             .iter()
-            .filter(|info| info.parents.contains(&self.shard))
-            .map(|info| (info.id.clone(), info.parents.clone()))
-            .collect();
+            .filter(|info| info.parents.contains(&self.shard));
+        self.closed = Some(
+            children
+                .map(|info| (info.id.clone(), info.parents.clone()))
+                .collect(),
+        );
         self.worked();
-        vec![self.end(children)]
     }
 
     fn take_records(
@@ -342,8 +343,11 @@ impl ShardCursor {
                     self.not_before = now + CAUGHT_UP_PAUSE_MS;
                 }
             }
-            None if answer.children.is_empty() => self.phase = Phase::AskEnd,
-            None => outputs.push(self.end(answer.children)),
+            None if !answer.children.is_empty() => outputs.push(self.end(answer.children)),
+            None => match self.closed.take() {
+                Some(children) => outputs.push(self.end(children)),
+                None => self.phase = Phase::AskEnd,
+            },
         }
     }
 
@@ -358,7 +362,7 @@ impl ShardCursor {
         })
     }
 
-    fn end(&mut self, children: Vec<(KinesisShardId, Vec<KinesisShardId>)>) -> CursorOutput {
+    fn end(&mut self, children: Children) -> CursorOutput {
         self.phase = Phase::Done;
         CursorOutput::End(ShardEnd {
             claim: self.claim,
