@@ -49,7 +49,8 @@ pub struct FinishedFile {
     pub rows: u64,
     /// Length in bytes.
     pub bytes: u64,
-    /// Schema of the event fields; `None` for rejects.
+    /// The schema that was inferred of the event fields: of those in this file, and of those that
+    /// were known before it. [`Schema::in_file`] of it is how they are stored. `None` for rejects.
     pub schema: Option<Arc<Schema>>,
 }
 

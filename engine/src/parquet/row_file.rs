@@ -149,11 +149,11 @@ impl RowFile {
     }
 
     pub(super) fn finish(self, mut metadata: Vec<KeyValue>) -> Result<Option<FileChunk>> {
-        let schema = serde_json::to_string(&*self.stored)
+        let schema = serde_json::to_string(&*self.inferred)
             .map_err(|error| ParquetError::External(Box::new(error)))?;
         metadata.push(KeyValue::new("shardmill.schema".to_owned(), schema));
         self.writer
-            .finish(FileKind::Data, self.part, Some(self.stored), metadata)
+            .finish(FileKind::Data, self.part, Some(self.inferred), metadata)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parquet::file::metadata::ParquetMetaDataReader;
 use serde_json::{Value, json};
 
 use super::batches::{Source, WINDOW, event, field, files, number, plain, read, schema};
@@ -140,31 +141,29 @@ fn the_remembered_schema_grows_and_gives_later_files_their_columns() {
     encoder.add(source.rows("shard-1", &new, &events));
     encoder.encode(&source.budget).unwrap();
 
-    let names: Vec<_> = encoder
-        .remembered()
+    let remembered = encoder.remembered();
+    let names: Vec<_> = remembered
         .fields
         .iter()
         .map(|f| f.name.to_string())
         .collect();
     assert_eq!(names, ["old", "date", "Date", "id"]);
 
-    let mut encoder = WindowEncoder::new(WINDOW, encoder.remembered(), ParquetOptions::default());
+    let mut encoder =
+        WindowEncoder::new(WINDOW, Arc::clone(&remembered), ParquetOptions::default());
     let only = schema(vec![field("old", DataType::Utf8)]);
     encoder.add(source.rows("shard-1", &only, &[json!({"old": "x"})]));
     let files = files(&encoder.finish(&source.budget).unwrap());
-    let stored = files[&(FileKind::Data, 0)].finished.schema.clone().unwrap();
-    let stored: Vec<_> = stored
-        .fields
-        .iter()
-        .map(|f| (&*f.name, &f.data_type))
-        .collect();
-    let expected = [
-        ("old", &DataType::Utf8),
-        ("Date", &DataType::Utf8),
-        ("id", &DataType::Int64),
-    ];
+    let file = &files[&(FileKind::Data, 0)];
+    assert_eq!(file.finished.schema, Some(remembered));
+    let metadata = ParquetMetaDataReader::new()
+        .parse_and_finish(&file.bytes)
+        .unwrap();
+    let root = metadata.file_metadata().schema().get_fields().iter();
+    let names: Vec<_> = root.map(|field| field.name()).take(4).collect();
+    let expected = ["old", "Date_", "id", "_shard"];
     assert_eq!(
-        stored, expected,
+        names, expected,
         "a column without a type has no place in the file"
     );
 }
@@ -268,4 +267,27 @@ fn a_file_without_overflow_column_ends_when_one_is_needed() {
         2,
         "the second file has used its columns up and overflows"
     );
+}
+
+#[test]
+fn columns_that_a_widening_frees_are_used_at_once() {
+    let mut source = Source::new();
+    let pair = vec![field("x", DataType::Int53), field("y", DataType::Int53)];
+    let known = schema(vec![field("a", DataType::Struct(pair))]);
+    let mut encoder = WindowEncoder::new(WINDOW, known, narrow(2));
+    // `b` finds both columns taken; then `a` becomes one column of text.
+    let new = schema(vec![
+        field("b", DataType::Int53),
+        field("a", DataType::Bool),
+    ]);
+    let only_b = schema(vec![field("b", DataType::Int53)]);
+    encoder.add(source.rows("shard-1", &new, &[json!({"b": 1, "a": true})]));
+    encoder.add(source.rows("shard-1", &only_b, &[json!({"b": 2})]));
+    let files = files(&encoder.finish(&source.budget).unwrap());
+    assert_eq!(files.len(), 1);
+    let rows: Vec<Value> = read(&files[&(FileKind::Data, 0)])
+        .iter()
+        .map(event)
+        .collect();
+    assert_eq!(rows, [json!({"a": "true", "b": 1}), json!({"b": 2})]);
 }

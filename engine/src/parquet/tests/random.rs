@@ -161,13 +161,14 @@ proptest! {
         let mut last: BTreeMap<String, u64> = BTreeMap::new();
         for ((kind, _), file) in &files(&chunks) {
             prop_assert_eq!(*kind, FileKind::Data);
-            let stored = file.finished.schema.as_deref().unwrap();
-            prop_assert!(stored.leaf_count() <= max_columns);
+            let inferred = file.finished.schema.as_deref().unwrap();
+            let stored = inferred.in_file();
+            prop_assert!(inferred.leaf_count() <= max_columns);
             for row in read(file) {
                 let shard = row["_shard"].as_str().unwrap().to_owned();
                 let before = last.insert(shard.clone(), number(&row));
                 prop_assert!(before < Some(number(&row)), "rows of {} out of order", shard);
-                found.entry(shard).or_default().push(event_of(&row, stored));
+                found.entry(shard).or_default().push(event_of(&row, &stored));
             }
         }
         expected.retain(|_, events| !events.is_empty());
