@@ -1,8 +1,10 @@
 //! How to reach AWS, or a server that speaks like it: region, credentials, endpoint.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 
 use crate::config::Connection;
@@ -95,6 +97,20 @@ fn loader(connection: &Connection) -> ConfigLoader {
         loader = loader.profile_name(profile);
     }
     loader
+}
+
+/// How long a connection may take to be made, where the configuration does not say.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The time-outs that a configuration sets, and one for connecting.
+pub(super) fn timeouts(sdk: &SdkConfig) -> TimeoutConfig {
+    let mut timeouts = sdk
+        .timeout_config()
+        .cloned()
+        .unwrap_or_else(|| TimeoutConfig::builder().build());
+    let ours = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT);
+    timeouts.take_defaults_from(&ours.build());
+    timeouts
 }
 
 /// How we call ourselves in the User-Agent header.

@@ -30,9 +30,8 @@ use shardmill_engine::ports::{
 };
 use shardmill_engine::types::{KinesisShardId, SequenceNumber, TimestampMs};
 
+use super::connection::timeouts;
 use error::Call;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a call may take with its answer: 10 MiB in base64 over a slow line.
 const CALL_TIMEOUT: Duration = Duration::from_secs(40);
@@ -112,12 +111,11 @@ pub struct KinesisStream {
 
 impl KinesisStream {
     /// Reads `stream` by the SDK's configuration, as [`super::sdk_config`] makes it. Makes no
-    /// call.
+    /// call. Time-outs that the configuration sets go before our own.
     pub fn new(sdk: &SdkConfig, stream: StreamId) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_timeout(CALL_TIMEOUT)
-            .build();
+        let mut timeouts = timeouts(sdk);
+        let ours = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT);
+        timeouts.take_defaults_from(&ours.build());
         let config = config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
@@ -157,15 +155,21 @@ impl KinesisStream {
     }
 
     async fn page(&self, page: Page) -> Result<(ListShardsOutput, TimestampMs), StreamError> {
-        let request = match page {
-            Page::First(filter) => self
-                .client
-                .list_shards()
-                .set_stream_name(self.stream.name())
-                .set_stream_arn(self.stream.arn())
-                .set_shard_filter(api_filter(filter)),
+        let request = self.client.list_shards();
+        let (call, request) = match page {
+            Page::First(filter) => {
+                let call = match filter {
+                    ShardFilter::All => Call::List,
+                    ShardFilter::AtTimestamp(_) => Call::ListAt,
+                };
+                let request = request
+                    .set_stream_name(self.stream.name())
+                    .set_stream_arn(self.stream.arn())
+                    .set_shard_filter(api_filter(filter));
+                (call, request)
+            }
             // A token stands for the stream and the filter; naming them with it is an error.
-            Page::Next(token) => self.client.list_shards().next_token(token),
+            Page::Next(token) => (Call::List, request.next_token(token)),
         };
         let date = ServerDate::default();
         let output = request
@@ -174,7 +178,7 @@ impl KinesisStream {
             .interceptor(date.clone())
             .send()
             .await
-            .map_err(|error| error::stream_error(Call::ListShards, error))?;
+            .map_err(|error| error::stream_error(call, error))?;
         Ok((output, date.read()?))
     }
 
@@ -189,21 +193,21 @@ impl KinesisStream {
             .set_stream_name(self.stream.name())
             .set_stream_arn(self.stream.arn())
             .shard_id(shard.as_str());
+        let (call, kind) = match &from {
+            IteratorFrom::After(_) => (Call::IteratorAfter, ShardIteratorType::AfterSequenceNumber),
+            IteratorFrom::AtTimestamp(_) => (Call::IteratorAt, ShardIteratorType::AtTimestamp),
+            IteratorFrom::TrimHorizon => (Call::IteratorHorizon, ShardIteratorType::TrimHorizon),
+        };
+        let request = request.shard_iterator_type(kind);
         let request = match from {
-            IteratorFrom::After(sequence) => request
-                .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
-                .starting_sequence_number(sequence.as_str()),
-            IteratorFrom::AtTimestamp(time) => request
-                .shard_iterator_type(ShardIteratorType::AtTimestamp)
-                .timestamp(DateTime::from_millis(time)),
-            IteratorFrom::TrimHorizon => {
-                request.shard_iterator_type(ShardIteratorType::TrimHorizon)
-            }
+            IteratorFrom::After(sequence) => request.starting_sequence_number(sequence.as_str()),
+            IteratorFrom::AtTimestamp(time) => request.timestamp(DateTime::from_millis(time)),
+            IteratorFrom::TrimHorizon => request,
         };
         let output = request
             .send()
             .await
-            .map_err(|error| error::stream_error(Call::ShardIterator, error))?;
+            .map_err(|error| error::stream_error(call, error))?;
         let missing = || StreamError::Unavailable("GetShardIterator gave no iterator".to_owned());
         output.shard_iterator.ok_or_else(missing)
     }

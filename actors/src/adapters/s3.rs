@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
@@ -23,14 +22,13 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use shardmill_engine::ports::{ListPage, Listed, PendingUpload, Store, StoreError, Upload};
 
-use crate::adapters::dispatch::chain;
+use super::connection::timeouts;
+use super::dispatch::chain;
 use error::{Call, store_error};
 use upload::S3Upload;
 
 /// The size of parts: above S3's least of 5 MiB, and 10,000 of them make 78 GiB.
 const PART_SIZE: usize = 8 << 20;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a call without a body of note may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -78,12 +76,9 @@ impl S3Store {
     /// A store by the SDK's configuration, as [`super::sdk_config`] makes it. Makes no call. With an
     /// endpoint of its own the bucket stands in the path, since names below it seldom resolve.
     pub fn new(sdk: &SdkConfig, options: S3Options) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .build();
         let mut config = config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
+            .timeout_config(timeouts(sdk))
             .force_path_style(sdk.endpoint_url().is_some());
         if !options.checksums {
             config = config

@@ -12,16 +12,23 @@ use crate::adapters::dispatch::{Failure, is_throttle};
 /// The call that failed: the same code means different things.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Call {
-    ListShards,
-    ShardIterator,
+    List,
+    /// ListShards with a time in its filter.
+    ListAt,
+    /// GetShardIterator after a sequence number.
+    IteratorAfter,
+    /// GetShardIterator at a time.
+    IteratorAt,
+    /// GetShardIterator at TRIM_HORIZON.
+    IteratorHorizon,
     Records,
 }
 
 impl Call {
     fn name(self) -> &'static str {
         match self {
-            Call::ListShards => "ListShards",
-            Call::ShardIterator => "GetShardIterator",
+            Call::List | Call::ListAt => "ListShards",
+            Call::IteratorAfter | Call::IteratorAt | Call::IteratorHorizon => "GetShardIterator",
             Call::Records => "GetRecords",
         }
     }
@@ -44,12 +51,7 @@ fn classify(call: Call, failure: Failure) -> StreamError {
     match code.as_str() {
         code if is_throttle(code) => StreamError::Throttled(text),
         "ExpiredIteratorException" => StreamError::IteratorExpired(text),
-        "InvalidArgumentException" | "ValidationException" => match call {
-            Call::ListShards => StreamError::Refused(text),
-            Call::ShardIterator => StreamError::PositionRefused(text),
-            // Its one argument that can go bad is the iterator.
-            Call::Records => StreamError::IteratorExpired(text),
-        },
+        "InvalidArgumentException" | "ValidationException" => invalid_argument(call, text),
         "ResourceNotFoundException" => StreamError::NotFound(text),
         // The listing took longer than a page's token lives, or the stream is being created or
         // changed: the same call works later.
@@ -64,6 +66,18 @@ fn classify(call: Call, failure: Failure) -> StreamError {
             200..=299 => StreamError::Unavailable(text),
             _ => StreamError::Refused(text),
         },
+    }
+}
+
+/// Each call has one argument that can go bad.
+fn invalid_argument(call: Call, text: String) -> StreamError {
+    match call {
+        Call::IteratorAfter => StreamError::PositionRefused(text),
+        Call::Records => StreamError::IteratorExpired(text),
+        // A time that Kinesis takes to be in the future: the clocks of its servers differ, and "now"
+        // is what one of them said. It passes.
+        Call::ListAt | Call::IteratorAt => StreamError::Unavailable(text),
+        Call::List | Call::IteratorHorizon => StreamError::Refused(text),
     }
 }
 
@@ -101,7 +115,7 @@ mod tests {
     fn a_bad_argument_is_what_the_call_was_made_with() {
         let code = "InvalidArgumentException";
         assert!(matches!(
-            answered(Call::ShardIterator, 400, code),
+            answered(Call::IteratorAfter, 400, code),
             StreamError::PositionRefused(_)
         ));
         assert!(matches!(
@@ -109,9 +123,14 @@ mod tests {
             StreamError::IteratorExpired(_)
         ));
         assert!(matches!(
-            answered(Call::ListShards, 400, code),
+            answered(Call::List, 400, code),
             StreamError::Refused(_)
         ));
+        // A time in the future comes to pass.
+        for call in [Call::ListAt, Call::IteratorAt] {
+            let error = answered(call, 400, code);
+            assert!(matches!(error, StreamError::Unavailable(_)), "{call:?}");
+        }
     }
 
     #[test]
@@ -141,7 +160,7 @@ mod tests {
             (400, "ExpiredNextTokenException"),
             (400, "ResourceInUseException"),
         ] {
-            let error = answered(Call::ListShards, status, code);
+            let error = answered(Call::List, status, code);
             assert!(
                 matches!(error, StreamError::Unavailable(_)),
                 "{code}: {error}"
