@@ -1,7 +1,6 @@
 //! moto (PyPI): S3 with conditional writes and multipart uploads.
 
 use std::net::SocketAddr;
-use std::process::Command;
 
 use crate::process::Process;
 use crate::{s3, tools};
@@ -15,10 +14,8 @@ pub struct Moto {
 impl Moto {
     /// Starts one.
     pub async fn start() -> Self {
-        let mut server = Command::new(tools::python());
-        server
-            .args(["-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
-            .env("NO_COLOR", "1");
+        let mut server = tools::script("s3_server.py");
+        server.env("PYTHONUNBUFFERED", "1").env("NO_COLOR", "1");
         let mut process = Process::start("moto", server);
         let address = process
             .line(" * Running on http://")

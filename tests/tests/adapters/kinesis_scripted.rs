@@ -29,7 +29,11 @@ fn shard(id: &str, more: &str) -> String {
 
 async fn get_records(answer: Answer) -> (StreamError, usize) {
     let server = Scripted::start([answer, Answer::new(200, r#"{"Records":[]}"#)]).await;
-    let error = adapter(&server).await.get_records("it", 10).await.unwrap_err();
+    let error = adapter(&server)
+        .await
+        .get_records("it", 10)
+        .await
+        .unwrap_err();
     (error, server.requests().len())
 }
 
@@ -153,7 +157,8 @@ async fn every_page_is_read_and_a_token_goes_alone() {
 async fn a_listing_that_does_not_end_is_given_up() {
     let page = || Answer::new(200, r#"{"Shards":[],"NextToken":"same"}"#);
     let server = Scripted::start([page(), page(), page()]).await;
-    let error = adapter(&server).await
+    let error = adapter(&server)
+        .await
         .list_shards(ShardFilter::All)
         .await
         .unwrap_err();
@@ -161,7 +166,8 @@ async fn a_listing_that_does_not_end_is_given_up() {
 
     let expired = Answer::kinesis_error(400, "ExpiredNextTokenException");
     let server = Scripted::start([page(), expired]).await;
-    let error = adapter(&server).await
+    let error = adapter(&server)
+        .await
         .list_shards(ShardFilter::All)
         .await
         .unwrap_err();
@@ -209,7 +215,11 @@ async fn an_answer_gives_everything_that_it_holds() {
         "ChildShards":[{"ShardId":"c","ParentShards":["a","b"],
           "HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"1"}}]}"#;
     let server = Scripted::start([Answer::new(200, body)]).await;
-    let answer = adapter(&server).await.get_records("it", 99_999).await.unwrap();
+    let answer = adapter(&server)
+        .await
+        .get_records("it", 99_999)
+        .await
+        .unwrap();
     let arrivals: Vec<i64> = answer.records.iter().map(|record| record.arrival).collect();
     assert_eq!(arrivals, [1_700_000_000_123, 1_700_000_059_999]);
     assert_eq!(answer.records[0].data, "hello");

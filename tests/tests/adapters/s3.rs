@@ -130,6 +130,11 @@ async fn an_upload_that_somebody_aborted_is_lost() {
     assert_eq!(found, ["data/a"]);
     store.abort_upload(&pending[0]).await.unwrap();
     store.abort_upload(&pending[0]).await.unwrap();
+    let part = upload.put_part(Bytes::from_static(b"more")).await;
+    assert!(
+        matches!(part, Err(StoreError::UploadLost { .. })),
+        "{part:?}"
+    );
     let complete = upload.complete_if_absent().await;
     assert!(
         matches!(complete, Err(StoreError::UploadLost { .. })),

@@ -6,8 +6,8 @@ use aws_config::timeout::TimeoutConfig;
 use bytes::Bytes;
 use shardmill::adapters::{S3Options, S3Store};
 use shardmill_engine::ports::{Store, StoreError};
-use shardmill_tests::sdk;
 use shardmill_tests::scripted::{Answer, Scripted};
+use shardmill_tests::sdk;
 
 async fn store(server: &Scripted) -> S3Store {
     let quick = TimeoutConfig::builder().operation_timeout(Duration::from_millis(500));
