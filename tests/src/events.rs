@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 use crate::kpl;
@@ -79,6 +79,18 @@ impl Events {
         let padding = bytes.saturating_sub(event.to_string().len());
         event["padding"] = Value::String("x".repeat(padding));
         self.record(event.to_string(), vec![id], 0)
+    }
+
+    /// A record of one event of about `bytes`, with a text that no compression makes much smaller
+    /// than three quarters of it.
+    pub fn incompressible(&mut self, bytes: usize) -> Record {
+        const LETTERS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut noise = vec![0; bytes];
+        self.random.fill_bytes(&mut noise);
+        let letters = noise.iter().map(|byte| LETTERS[usize::from(byte % 64)]);
+        let text: String = letters.map(char::from).collect();
+        self.with(json!({ "noise": text }))
     }
 
     /// A record of an event that holds `fields` beside its id.

@@ -26,3 +26,10 @@ pub mod lake;
 pub mod faults;
 pub mod node;
 pub mod source;
+pub mod target;
+pub mod traffic;
+
+pub mod cli;
+pub mod readers;
+pub mod scene;
+pub mod storm;

@@ -18,9 +18,9 @@ table = (
     f"read_parquet('{folder}/**/*.parquet', hive_partitioning = true, union_by_name = true)"
 )
 connection = duckdb.connect()
-rows, distinct, dates, hours = connection.sql(
+[(rows, distinct, dates, hours)] = connection.sql(
     f'SELECT count(*), count(DISTINCT "{column}"), count(DISTINCT date), count(DISTINCT hour) FROM {table}'
-).fetchone()
+).fetchall()
 columns = {name: kind for name, kind, *_ in connection.sql(f"DESCRIBE SELECT * FROM {table}").fetchall()}
 from_duckdb = {
     "rows": rows,

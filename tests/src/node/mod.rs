@@ -3,8 +3,10 @@
 
 mod killer;
 mod options;
+mod run;
 mod start;
 
 pub use killer::{Killer, Phase};
 pub use options::{KillAt, NodeOptions};
+pub use run::run;
 pub use start::Node;

@@ -1,0 +1,67 @@
+//! The command line, as users have it.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::credentials;
+use crate::process::{self, Process};
+
+/// Starts `shardmill` with these arguments. `program` is
+/// `env!("CARGO_BIN_EXE_shardmill-under-test")`, which only test programs know.
+pub fn start(program: &str, arguments: &[&str]) -> Process {
+    Process::start("shardmill", command(program, arguments))
+}
+
+/// Runs `shardmill` to its end; gives the JSON objects that it printed.
+///
+/// # Panics
+/// When it fails.
+pub fn report(program: &str, arguments: &[&str]) -> Vec<Value> {
+    let output = process::run("shardmill", command(program, arguments), b"");
+    json_lines(&String::from_utf8_lossy(&output))
+}
+
+/// Runs `shardmill verify`, which has to find nothing.
+///
+/// # Panics
+/// With what it found.
+pub fn verify(program: &str, config: &Path) {
+    let config = config.to_str().expect("paths of tests are UTF-8");
+    report(program, &["verify", config, "--json"]);
+}
+
+/// Waits until an object that `run --json` prints is as wanted.
+///
+/// # Panics
+/// When the process ends before, or after a minute.
+pub async fn progress(shardmill: &mut Process, wanted: impl Fn(&Value) -> bool) -> Value {
+    let limit = Duration::from_secs(60);
+    crate::wait::until("progress", limit, async || {
+        let over = shardmill.ended();
+        let output = shardmill.output();
+        let found = json_lines(&output).into_iter().find(&wanted);
+        assert!(over.is_none() || found.is_some(), "{over:?}:\n{output}");
+        found.ok_or(output)
+    })
+    .await
+}
+
+/// The lines of an output that are JSON objects.
+pub fn json_lines(output: &str) -> Vec<Value> {
+    let lines = output.lines().filter(|line| line.starts_with('{'));
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+fn command(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .envs(credentials::ENVIRONMENT)
+        .env("RUST_BACKTRACE", "1");
+    command
+}

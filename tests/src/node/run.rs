@@ -1,0 +1,71 @@
+//! What a node's process does.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use shardmill::config::DataSource;
+use shardmill::{Error, Shardmill, adapters};
+use shardmill_engine::types::WindowLength;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Killer, NodeOptions};
+use crate::faults::{Chance, FaultyStore, FaultyStream};
+
+/// How often progress is printed.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Runs the engine until SIGTERM, its own death, or the end of the source. Prints `progress JSON`
+/// now and then, and `ended JSON` at the end.
+pub fn run(options: NodeOptions) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be built");
+    match runtime.block_on(run_source(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print(
+                "ended",
+                &json!({ "code": error.code(), "error": error.to_string() }),
+            );
+            ExitCode::from(if error.is_fenced() { 3 } else { 1 })
+        }
+    }
+}
+
+async fn run_source(options: &NodeOptions) -> Result<(), Error> {
+    let window_length = WindowLength::from_millis(options.window_ms).expect("a window's length");
+    let source = DataSource::from_file(&options.config)
+        .unwrap_or_else(|error| panic!("{}: {error}", options.config.display()))
+        .with_window_length(window_length);
+    let (stream, mut store) = adapters::open(&source).await?;
+    if let Some(at) = options.kill {
+        store = Arc::new(Killer::new(store, at));
+    }
+    let chance = |rate, salt| Arc::new(Chance::new(options.seed ^ salt, rate));
+    let store = FaultyStore::new(store, chance(options.store_faults, 1), options.part_size);
+    let stream = FaultyStream::new(stream, chance(options.stream_faults, 2));
+    let budget = usize::try_from(source.engine().memory.budget).expect("a budget in memory");
+    let engine = Shardmill::new(budget, source.engine().threads)?;
+    let handle = engine.add_with_ports(&source, Arc::new(stream), Arc::new(store));
+
+    let mut terminate = signal(SignalKind::terminate()).expect("signals can be heard");
+    let mut tick = tokio::time::interval(PROGRESS_INTERVAL);
+    let totals = loop {
+        tokio::select! {
+            ended = handle.finished() => break ended?,
+            _ = terminate.recv() => handle.stop(),
+            _ = tick.tick() => print("progress", &json!(handle.progress())),
+        }
+    };
+    print("ended", &json!(totals));
+    Ok(())
+}
+
+fn print(what: &str, value: &serde_json::Value) {
+    // Standard output is a file of the test's.
+    let _ = writeln!(std::io::stdout().lock(), "{what} {value}");
+}
