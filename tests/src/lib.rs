@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod lake;
 
 pub mod faults;
+pub mod faulty_s3;
 pub mod node;
 pub mod source;
 pub mod target;

@@ -41,7 +41,10 @@ async fn run_source(options: &NodeOptions) -> Result<(), Error> {
     let source = DataSource::from_file(&options.config)
         .unwrap_or_else(|error| panic!("{}: {error}", options.config.display()))
         .with_window_length(window_length);
-    let (stream, mut store) = adapters::open(&source).await?;
+    let stream = adapters::open_stream(&source).await;
+    let stream = stream.unwrap_or_else(|error| panic!("the stream: {error}"));
+    let store = adapters::open_target(&source).await;
+    let mut store = store.unwrap_or_else(|error| panic!("the target: {error}"));
     if let Some(at) = options.kill {
         store = Arc::new(Killer::new(store, at));
     }
