@@ -30,7 +30,8 @@ pub fn report(program: &str, arguments: &[&str]) -> Vec<Value> {
 /// With what it found.
 pub fn verify(program: &str, config: &Path) {
     let config = config.to_str().expect("paths of tests are UTF-8");
-    report(program, &["verify", config, "--json"]);
+    let said = report(program, &["verify", config, "--json"]);
+    assert!(!said.is_empty(), "verify said nothing");
 }
 
 /// Waits until an object that `run --json` prints is as wanted.

@@ -71,7 +71,9 @@ impl FaultyS3 {
             chance,
             errors_in_body: AtomicU64::new(0),
         });
-        let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
+        let router = Router::new()
+            .fallback(handle)
+            .with_state(Arc::clone(&shared));
         let serving = tokio::spawn(async move {
             // Ends with the task.
             let _ = axum::serve(listener, router).await;
@@ -160,12 +162,19 @@ async fn forward(
 ) -> std::io::Result<Response<Body>> {
     let mut text = format!("{} {} HTTP/1.1\r\n", head.method, head.uri).into_bytes();
     for (name, value) in &head.headers {
-        let ours = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+        let ours = [
+            header::CONNECTION,
+            header::CONTENT_LENGTH,
+            header::TRANSFER_ENCODING,
+        ];
         if !ours.contains(name) && name != header::EXPECT {
             text.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
         }
     }
-    let length = format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let length = format!(
+        "content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     text.extend(length.into_bytes());
     let mut connection = TcpStream::connect(server).await?;
     connection.write_all(&text).await?;

@@ -79,8 +79,12 @@ impl Scene {
     }
 
     /// What is committed now.
-    pub async fn lake(&self) -> Result<Lake, String> {
-        self.target.lake(&self.source.name).await
+    ///
+    /// # Panics
+    /// With what is wrong about it.
+    pub async fn lake(&self) -> Lake {
+        let lake = self.target.lake(&self.source.name).await;
+        lake.unwrap_or_else(|finding| panic!("{finding}"))
     }
 
     /// Waits until every payload that was put is in a commit.
@@ -104,7 +108,7 @@ impl Scene {
         wait::until("something is committed", PATIENCE, async || {
             let ended = node.process().ended();
             assert_eq!(ended, None, "{}", node.process().output());
-            match self.lake().await? {
+            match self.lake().await {
                 lake if lake.rows.is_empty() => Err(lake.to_string()),
                 lake => Ok(lake),
             }
@@ -114,7 +118,7 @@ impl Scene {
 
     /// How many payloads no commit counts.
     async fn missing(&self) -> Result<(), String> {
-        let lake = self.lake().await?;
+        let lake = self.lake().await;
         let counted: u64 = lake.counts.values().map(|counts| counts.payloads).sum();
         let put = self.ledger.len() as u64;
         if counted == put {
@@ -129,10 +133,7 @@ impl Scene {
     pub async fn stop(&self, node: &mut Node) -> Lake {
         let status = node.stop(STOP).await;
         assert!(status.success(), "{status}:\n{}", node.process().output());
-        let lake = self
-            .lake()
-            .await
-            .unwrap_or_else(|finding| panic!("{finding}"));
+        let lake = self.lake().await;
         lake.holds_part_of(&self.ledger)
             .unwrap_or_else(|finding| panic!("{finding}"));
         lake

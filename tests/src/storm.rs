@@ -251,7 +251,8 @@ impl Storm<'_> {
 }
 
 async fn is_complete(target: &Target, name: &str, ledger: &Ledger) -> Result<(), String> {
-    let lake = target.lake(name).await?;
+    let lake = target.lake(name).await;
+    let lake = lake.unwrap_or_else(|finding| panic!("{finding}"));
     let counted: u64 = lake.counts.values().map(|counts| counts.payloads).sum();
     if counted == ledger.len() as u64 {
         return Ok(());

@@ -25,7 +25,7 @@ async fn all_decoded(shardmill: &mut Process, payloads: usize) {
 
 /// Payloads that commits count.
 async fn committed(scene: &Scene) -> usize {
-    let lake = scene.lake().await.unwrap();
+    let lake = scene.lake().await;
     let payloads: u64 = lake.counts.values().map(|counts| counts.payloads).sum();
     usize::try_from(payloads).unwrap()
 }
@@ -47,7 +47,7 @@ async fn a_signal_commits_what_is_in_flight_and_the_next_run_goes_on_after_it() 
         shardmill.signal(signal);
         let status = shardmill.end(Duration::from_secs(40)).await;
         assert!(status.success(), "{status}:\n{}", shardmill.output());
-        let lake = scene.lake().await.unwrap();
+        let lake = scene.lake().await;
         lake.holds_part_of(&scene.ledger).unwrap();
         assert!(!lake.rows.is_empty(), "the open window was not committed");
     }
@@ -56,7 +56,7 @@ async fn a_signal_commits_what_is_in_flight_and_the_next_run_goes_on_after_it() 
     let two_windows = Duration::from_secs(150);
     let lake = wait::until("all is committed", two_windows, async || {
         assert_eq!(shardmill.ended(), None, "{}", shardmill.output());
-        let lake = scene.lake().await?;
+        let lake = scene.lake().await;
         lake.holds_exactly(&scene.ledger).map(|()| lake)
     })
     .await;
@@ -85,14 +85,14 @@ async fn a_second_signal_stops_at_once_and_nothing_is_lost() {
         shardmill.output()
     );
 
-    let lake = scene.lake().await.unwrap();
+    let lake = scene.lake().await;
     lake.holds_part_of(&scene.ledger).unwrap();
     let before = committed(&scene).await;
     let mut shardmill = run(&scene);
     all_decoded(&mut shardmill, scene.ledger.len() - before).await;
     shardmill.signal(Signal::Terminate);
     shardmill.end(Duration::from_secs(40)).await;
-    let lake = scene.lake().await.unwrap();
+    let lake = scene.lake().await;
     lake.holds_exactly(&scene.ledger).unwrap();
 }
 
@@ -109,7 +109,7 @@ async fn a_configuration_that_is_wrong_says_where_and_does_nothing() {
     for expected in ["parqet", "parquet", "execution_parallelism", "less than"] {
         assert!(output.contains(expected), "no `{expected}` in:\n{output}");
     }
-    let lake = scene.lake().await.unwrap();
+    let lake = scene.lake().await;
     assert_eq!(lake.claims, 0);
 }
 

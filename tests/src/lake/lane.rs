@@ -141,14 +141,28 @@ impl Lane {
             "closed_through goes back to {closed:?}"
         );
         self.closed_through = closed;
-        for (shard, state) in &self.shards {
+        let moved = ranges
+            .keys()
+            .filter_map(|shard| self.shards.get_key_value(shard));
+        for (shard, state) in moved {
             ensure!(
                 state.ended || Some(state.current_window) > closed,
-                "the current window of {shard}, {}, is closed",
+                "{shard} is read up to window {}, which is closed",
                 state.current_window
             );
         }
+        self.move_on();
         Ok(())
+    }
+
+    /// Closing moves every open Kinesis shard on: nothing of it comes into a closed window any more.
+    fn move_on(&mut self) {
+        let Some(closed) = self.closed_through else {
+            return;
+        };
+        for state in self.shards.values_mut().filter(|state| !state.ended) {
+            state.current_window = state.current_window.max(closed + 1);
+        }
     }
 
     /// Moves a Kinesis shard on by a range that has to join.
