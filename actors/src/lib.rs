@@ -1,6 +1,8 @@
 //! Shardmill: a Kinesis stream becomes minute files of Parquet, each event exactly once.
 
 pub mod adapters;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -1,0 +1,142 @@
+//! The command line: one file a command.
+
+mod check;
+#[cfg(feature = "demo")]
+mod demo;
+mod exit;
+mod inspect;
+mod live;
+mod output;
+mod run;
+mod signals;
+mod verify;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use shardmill_engine::ports::Store;
+use tracing_subscriber::EnvFilter;
+
+use crate::adapters;
+use crate::config::DataSource;
+
+pub use exit::{EXIT_CODES, Exit, Failure};
+
+/// What a command comes to.
+type Outcome = Result<Exit, Failure>;
+
+const EXAMPLES: &str = "\
+Examples:
+  shardmill demo                          see it work, without an AWS account
+  shardmill check source.toml --wait      wait until the stream and the target can be used
+  shardmill run source.toml               until Ctrl-C
+  shardmill inspect source.toml --json    for programs
+  shardmill verify source.toml            re-read every committed file
+
+Exit codes:
+  0    done
+  1    failed; the message says what to do
+  2    the command line or a configuration file is wrong; nothing was done
+  3    another process has taken the source over; this one changed nothing since
+  4    verify: the target does not hold what its log says
+  130  stopped at once by a second signal; the next run goes on exactly
+
+docs/CONFIGURATION.md has every key of a source file, docs/OPERATIONS.md every error code.";
+
+/// Shardmill turns an Amazon Kinesis stream into minute files of Parquet, each event exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "shardmill", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// What is logged to standard error: error, warn, info, debug, trace, or a filter such as
+    /// shardmill=debug,warn. Default: the variable SHARDMILL_LOG, else warn
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+
+    /// Log as JSON, one object a line
+    #[arg(long, global = true)]
+    log_json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[cfg(feature = "demo")]
+    Demo(demo::DemoCommand),
+    Check(check::Check),
+    Run(run::Run),
+    Inspect(inspect::Inspect),
+    Verify(verify::Verify),
+}
+
+/// The flag that every command that reports has.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Json {
+    /// Print JSON, one object a line, instead of text for people
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    // Wrong arguments end here, with clap's message and exit code 2.
+    let cli = Cli::parse();
+    start_log(cli.log.as_deref(), cli.log_json);
+    let (json, outcome) = match cli.command {
+        #[cfg(feature = "demo")]
+        Command::Demo(command) => (command.json.json, command.run()),
+        Command::Check(command) => (command.json.json, command.run()),
+        Command::Run(command) => (command.json.json, command.run()),
+        Command::Inspect(command) => (command.json.json, command.run()),
+        Command::Verify(command) => (command.json.json, command.run()),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.show(json);
+            failure.exit.into()
+        }
+    }
+}
+
+fn start_log(filter: Option<&str>, json: bool) {
+    let wanted = filter
+        .map(str::to_owned)
+        .or_else(|| std::env::var("SHARDMILL_LOG").ok());
+    let filter = wanted.as_deref().unwrap_or("warn");
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        eprintln!("warning: the log filter is ignored: {error}");
+        EnvFilter::new("warn")
+    });
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if json {
+        log.json().init();
+    } else {
+        log.init();
+    }
+}
+
+/// Runs the async part of a command.
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        Failure::new("cli.runtime", format!("no threads can be started: {error}"))
+    })?;
+    runtime.block_on(future)
+}
+
+/// The target of a source, for commands that only look at it.
+async fn open_target(source: &DataSource) -> Result<Arc<dyn Store>, Failure> {
+    let opened = adapters::open_target(source).await;
+    opened.map_err(|error| Failure::new(error.code(), error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! `shardmill verify`: does the target hold what its log says?
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde::Serialize;
+use shardmill_engine::verify::{Verified, VerifyError, verify};
+
+use super::output::{count, line};
+use super::{Exit, Failure, Json, Outcome, block_on, open_target, output};
+use crate::adapters::SystemHost;
+use crate::config::{DataSource, format_size};
+
+/// Between two lines of progress.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// Re-read every committed file and compare it with the commits
+///
+/// Walks the whole log: entries follow from one another, ranges join across commits and epochs,
+/// every Kinesis shard enters once. Reads every file that a commit names: length, rows, schema,
+/// every identity in its range and there once, every payload accounted for. Lists what no commit
+/// names: what a clean-up had to remove is a violation, the rest is counted. Ends at the first
+/// violation, with exit code 4. Changes nothing, and may run beside `shardmill run`.
+///
+/// Example: shardmill verify source.toml --json
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// The source's configuration
+    #[arg(value_name = "SOURCE.TOML")]
+    source: PathBuf,
+
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// What `verify --json` prints.
+#[derive(Serialize)]
+struct Report<'r> {
+    event: &'static str,
+    source: &'r str,
+    ok: bool,
+    #[serde(flatten)]
+    verified: Verified,
+}
+
+impl Verify {
+    pub fn run(&self) -> Outcome {
+        let source = DataSource::from_file(&self.source)?;
+        let verified = block_on(self.walk(&source))?;
+        if self.json.json {
+            let source = source.name();
+            output::json_line(&Report {
+                event: "verify",
+                source,
+                ok: true,
+                verified,
+            });
+        } else {
+            show(&source, &verified);
+        }
+        Ok(Exit::Done)
+    }
+
+    async fn walk(&self, source: &DataSource) -> Result<Verified, Failure> {
+        let store = open_target(source).await?;
+        let quiet = self.json.json;
+        let mut told = Instant::now();
+        let mut progress = move |verified: &Verified| {
+            if !quiet && told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                eprintln!(
+                    "{} rows in {} files so far",
+                    count(verified.rows),
+                    count(verified.files)
+                );
+            }
+        };
+        verify(store, Arc::new(SystemHost), &mut progress)
+            .await
+            .map_err(failure)
+    }
+}
+
+fn failure(error: VerifyError) -> Failure {
+    let mut failure = Failure::new(error.code(), error.to_string());
+    if error.is_violation() {
+        failure.exit = Exit::Violation;
+    }
+    failure
+}
+
+fn show(source: &DataSource, verified: &Verified) {
+    line(&format!(
+        "{}: the target holds what its log says.",
+        source.name()
+    ));
+    let rows = [
+        ("epochs", verified.epochs),
+        ("entries of logs", verified.entries),
+        ("commits", verified.commits),
+        ("Kinesis shards", verified.kinesis_shards),
+        ("files", verified.files),
+        ("rows", verified.rows),
+        ("rejects", verified.rejects),
+        ("payloads", verified.payloads),
+        ("payloads without an event", verified.empty),
+    ];
+    for (what, number) in rows {
+        line(&format!("  {:>15}  {what}", count(number)));
+    }
+    line(&format!("  {:>15}  in files", format_size(verified.bytes)));
+    let others = [
+        (
+            "files that no commit names, not yet due for clean-up",
+            verified.unnamed_files,
+        ),
+        ("uploads that are not finished", verified.pending_uploads),
+        ("objects that are not Shardmill's", verified.foreign_objects),
+        ("commits whose files are expired", verified.expired_commits),
+    ];
+    for (what, number) in others.into_iter().filter(|(_, number)| *number > 0) {
+        line(&format!("  {:>15}  {what}", count(number)));
+    }
+}
