@@ -140,10 +140,11 @@ impl FileUpload {
     }
 
     async fn put_whole(&self, mut unsent: Unsent, bytes: u64) -> Result<(), Error> {
-        self.guard.check().await.map_err(|error| public(&error))?;
         let (body, _credits) = unsent.take();
         let mut attempt = 0;
         loop {
+            // Before each try: the wait for this one may have been long.
+            self.guard.check().await.map_err(|error| public(&error))?;
             let begun = Instant::now();
             match self
                 .context
@@ -165,9 +166,10 @@ impl FileUpload {
         let Some(mut upload) = upload else {
             return Ok(());
         };
-        self.guard.check().await.map_err(|error| public(&error))?;
         let mut attempt = 0;
         loop {
+            // Before each try: the wait for this one may have been long.
+            self.guard.check().await.map_err(|error| public(&error))?;
             let begun = Instant::now();
             match upload.complete_if_absent().await {
                 Ok(()) => {

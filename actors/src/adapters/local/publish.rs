@@ -32,17 +32,19 @@ pub(super) enum Step {
     Synced,
     /// The final name is there.
     Linked,
-    /// The temporary name is gone.
-    Unlinked,
     /// The final name is durable.
     Durable,
+    /// The temporary name is gone.
+    Unlinked,
 }
 
 #[cfg(test)]
 use super::tests::reached;
 
 #[cfg(not(test))]
-fn reached(_: Step) {}
+fn reached(_: Step) -> io::Result<()> {
+    Ok(())
+}
 
 /// The root of a store and what is known of the folders below it.
 #[derive(Debug)]
@@ -73,16 +75,13 @@ impl Folder {
         let published = file
             .write_all(body)
             .map_err(|error| failed(name, "write", &temporary, &error))
-            .and_then(|()| {
-                reached(Step::Written);
-                self.publish(name, &file, &temporary, &path)
-            });
+            .and_then(|()| self.publish(name, &file, &temporary, &path));
         if published.is_err() {
             // Gone already unless the put failed before the link.
             let _ = fs::remove_file(&temporary);
         }
         published.map_err(|error| match error {
-            // Here the bytes are in the caller's hands: a second try writes them anew.
+            // The bytes are still in the caller's hands: a second try writes them anew.
             StoreError::UploadLost { name, detail } => StoreError::Unavailable { name, detail },
             other => other,
         })
@@ -96,16 +95,17 @@ impl Folder {
             self.ensure_folder(&folder)?;
             let file = OpenOptions::new().write(true).create_new(true).open(path)?;
             file.lock()?;
+            reached(Step::Created)?;
             Ok(file)
         };
         let file = self
             .while_folders_vanish(&folder, create)
             .map_err(|error| failed(name, "create", path, &error))?;
-        reached(Step::Created);
         Ok(file)
     }
 
-    /// Gives a written temporary file its final name unless that exists.
+    /// Gives a written temporary file its final name unless that exists. May be called again after
+    /// an error, unless that is `UploadLost`: then the bytes are gone.
     pub(super) fn publish(
         &self,
         name: &str,
@@ -113,43 +113,47 @@ impl Folder {
         temporary: &Path,
         path: &Path,
     ) -> Result<(), StoreError> {
-        file.sync_all()
-            .map_err(|error| failed(name, "make durable", temporary, &error))?;
-        reached(Step::Synced);
+        let lost = |detail: String| StoreError::UploadLost {
+            name: name.to_owned(),
+            detail,
+        };
+        // What the system could not write it may drop and forget: asked again it would say that all
+        // is well.
+        reached(Step::Written)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| reached(Step::Synced))
+            .map_err(|error| lost(failed(name, "make durable", temporary, &error).to_string()))?;
         let folder = path.parent().unwrap_or(&self.root);
         let link = || {
             self.ensure_folder(folder)?;
             match fs::hard_link(temporary, path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+                Ok(()) => Ok(Link::Made),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Link::Taken),
                 // Not the folder is missing: clean-up took the temporary file.
-                Err(error) if is_absent(&error) && !temporary.exists() => {
-                    Err(io::Error::other(TemporaryGone))
-                }
-                linked => linked.map(|()| true),
+                Err(error) if is_absent(&error) && !temporary.exists() => Ok(Link::NothingToLink),
+                Err(error) => Err(error),
             }
         };
-        let linked =
-            self.while_folders_vanish(folder, link)
-                .map_err(|error| match error.get_ref() {
-                    Some(inner) if inner.is::<TemporaryGone>() => StoreError::UploadLost {
-                        name: name.to_owned(),
-                        detail: format!("{temporary:?} was removed"),
-                    },
-                    _ => failed(name, "link", path, &error),
-                })?;
-        reached(Step::Linked);
-        // A temporary name that stays does no harm; it is swept when it is stale.
-        let _ = fs::remove_file(temporary);
-        reached(Step::Unlinked);
+        let linked = self
+            .while_folders_vanish(folder, link)
+            .map_err(|error| failed(name, "link", path, &error))?;
+        if let Link::NothingToLink = linked {
+            return Err(lost(format!("{temporary:?} was removed")));
+        }
         // Also when another one won: what the caller concludes from that must outlive a power cut.
-        sync_folder(folder).map_err(|error| failed(name, "make durable", folder, &error))?;
-        reached(Step::Durable);
-        if linked {
-            Ok(())
-        } else {
-            Err(StoreError::Exists {
+        reached(Step::Linked)
+            .and_then(|()| sync_folder(folder))
+            .and_then(|()| reached(Step::Durable))
+            .map_err(|error| failed(name, "make durable", folder, &error))?;
+        // After the folder, so that a second try finds the bytes. One that stays does no harm; it is
+        // swept when it is old.
+        let _ = fs::remove_file(temporary);
+        let _ = reached(Step::Unlinked);
+        match linked {
+            Link::Made => Ok(()),
+            _ => Err(StoreError::Exists {
                 name: name.to_owned(),
-            })
+            }),
         }
     }
 
@@ -241,10 +245,12 @@ impl Folder {
     }
 }
 
-/// What a link reports when its temporary file is gone.
-#[derive(Debug, thiserror::Error)]
-#[error("the temporary file was removed")]
-struct TemporaryGone;
+/// What came of linking a temporary file to its final name.
+enum Link {
+    Made,
+    Taken,
+    NothingToLink,
+}
 
 fn is_stale(entry: &fs::DirEntry) -> io::Result<bool> {
     let written = entry.metadata()?.modified()?;

@@ -1,7 +1,9 @@
 //! The local store under races, crashes and hostile names. A test that needs other processes
 //! starts this test binary again, told by an environment variable what to be.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io;
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,11 +24,22 @@ const UPLOAD: &str = "SHARDMILL_TEST_UPLOAD";
 
 const NAME: &str = "_commits/00000000000000000001/0/00000000000000000001.json";
 
-/// Every step of a put comes by here: a child process dies where it was told to.
-pub(super) fn reached(step: Step) {
+thread_local! {
+    /// The step that fails in this thread, once.
+    static FAIL_AT: Cell<Option<Step>> = const { Cell::new(None) };
+}
+
+/// Every step of a put comes by here: a child process dies where it was told to, and the file
+/// system fails where a test says so.
+pub(super) fn reached(step: Step) -> io::Result<()> {
     if std::env::var(ABORT_AT).is_ok_and(|wanted| wanted == format!("{step:?}")) {
         std::process::abort();
     }
+    if FAIL_AT.get() == Some(step) {
+        FAIL_AT.set(None);
+        return Err(io::Error::other("by the test"));
+    }
+    Ok(())
 }
 
 /// Without a runtime the file work is done within the first poll.
@@ -153,10 +166,7 @@ fn of_32_threads_that_put_each_of_many_names_one_wins() {
 fn a_process_that_dies_at_any_step_leaves_all_or_nothing() {
     use Step::*;
     for upload in [false, true] {
-        for step in [Created, Written, Synced, Linked, Unlinked, Durable] {
-            if upload && step == Written {
-                continue; // Parts are no step of a put.
-            }
+        for step in [Created, Written, Synced, Linked, Durable, Unlinked] {
             let folder = TempDir::new().unwrap();
             let mut command = child_command(&folder, "whole");
             command.env(ABORT_AT, format!("{step:?}"));
@@ -166,7 +176,7 @@ fn a_process_that_dies_at_any_step_leaves_all_or_nothing() {
             let output = command.output().unwrap();
             assert!(!output.status.success(), "{step:?} was not reached");
             let store = store(&folder);
-            let linked = matches!(step, Linked | Unlinked | Durable);
+            let linked = matches!(step, Linked | Durable | Unlinked);
             assert_eq!(
                 get(&store, NAME).as_deref(),
                 linked.then_some("whole"),
@@ -178,10 +188,54 @@ fn a_process_that_dies_at_any_step_leaves_all_or_nothing() {
             for pending in block_on(store.pending_uploads("_commits/")).unwrap() {
                 block_on(store.abort_upload(&pending)).unwrap();
             }
-            let left = usize::from(!upload && !matches!(step, Unlinked | Durable));
+            let left = usize::from(!upload && step != Unlinked);
             assert_eq!(temporaries(&folder), left, "{step:?}");
         }
     }
+}
+
+#[test]
+fn bytes_that_the_disk_did_not_take_are_never_given_a_name() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let mut upload = block_on(store.begin_upload(NAME)).unwrap();
+    block_on(upload.put_part(Bytes::from_static(b"bytes"))).unwrap();
+    FAIL_AT.set(Some(Step::Written));
+    // The system may have dropped the bytes: a second try must not believe it.
+    for _ in 0..2 {
+        let completed = block_on(upload.complete_if_absent());
+        assert!(matches!(completed, Err(StoreError::UploadLost { .. })));
+        assert_eq!(get(&store, NAME), None);
+    }
+    // A whole object is written anew by the second try.
+    FAIL_AT.set(Some(Step::Written));
+    assert!(put(&store, NAME, "whole").unwrap_err().retryable());
+    put(&store, NAME, "whole").unwrap();
+    assert_eq!(get(&store, NAME).as_deref(), Some("whole"));
+}
+
+#[test]
+fn a_name_that_may_not_be_durable_is_no_success_yet() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let mut upload = block_on(store.begin_upload(NAME)).unwrap();
+    block_on(upload.put_part(Bytes::from_static(b"bytes"))).unwrap();
+    FAIL_AT.set(Some(Step::Linked));
+    assert!(
+        block_on(upload.complete_if_absent())
+            .unwrap_err()
+            .retryable()
+    );
+    let again = block_on(upload.complete_if_absent());
+    assert!(matches!(again, Err(StoreError::Exists { .. })), "{again:?}");
+    assert_eq!(get(&store, NAME).as_deref(), Some("bytes"));
+    assert_eq!(temporaries(&folder), 0);
+
+    let other = "_commits/1/0/2.json";
+    FAIL_AT.set(Some(Step::Linked));
+    assert!(put(&store, other, "bytes").unwrap_err().retryable());
+    let again = put(&store, other, "bytes");
+    assert!(matches!(again, Err(StoreError::Exists { .. })), "{again:?}");
 }
 
 #[test]

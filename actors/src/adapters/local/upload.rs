@@ -25,9 +25,8 @@ struct UploadFile {
     name: String,
     temporary: PathBuf,
     file: File,
-    /// Whether the final name was given. Held while it is given, so that a second try waits for
-    /// the first and learns what came of it.
-    completed: Mutex<bool>,
+    /// What came of completing it. Held meanwhile, so that a second try waits for the first.
+    outcome: Mutex<Option<Result<(), StoreError>>>,
 }
 
 impl LocalUpload {
@@ -41,7 +40,7 @@ impl LocalUpload {
                 name: name.to_owned(),
                 temporary,
                 file,
-                completed: Mutex::new(false),
+                outcome: Mutex::new(None),
             }),
             written: 0,
         })
@@ -56,18 +55,18 @@ impl UploadFile {
     }
 
     fn complete(&self) -> Result<(), StoreError> {
-        let mut completed = self
-            .completed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if *completed {
-            return Ok(());
+        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outcome) = &*outcome {
+            return outcome.clone();
         }
         let path = names::path(self.folder.root(), &self.name)?;
-        self.folder
-            .publish(&self.name, &self.file, &self.temporary, &path)?;
-        *completed = true;
-        Ok(())
+        let completed = self
+            .folder
+            .publish(&self.name, &self.file, &self.temporary, &path);
+        if !matches!(&completed, Err(error) if error.retryable()) {
+            *outcome = Some(completed.clone());
+        }
+        completed
     }
 }
 
