@@ -58,6 +58,11 @@ fn classify(call: Call, name: &str, failure: Failure) -> StoreError {
             detail,
             "the bucket is in another region: set the connection's `region`",
         ),
+        (_, 403) if call == Call::Read => advised(
+            name,
+            detail,
+            "without s3:ListBucket S3 answers so for an object that is not there, too",
+        ),
         _ => StoreError::Refused { name, detail },
     }
 }
@@ -181,6 +186,10 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_to_do() {
+        let StoreError::Refused { detail, .. } = answered(Call::Read, 403, "") else {
+            panic!("403 is not refused");
+        };
+        assert!(detail.contains("s3:ListBucket"), "{detail}");
         for (status, code, advice) in [
             (404, "NoSuchBucket", "create the bucket"),
             (501, "NotImplemented", "If-None-Match"),
