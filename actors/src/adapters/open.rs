@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use aws_config::SdkConfig;
 use shardmill_engine::ports::{Store, Stream};
 
 use super::{ConnectionError, KinesisStream, LocalStore, S3Options, S3Store, StreamId, sdk_config};
-use crate::config::{DataSource, TargetUrl};
+use crate::config::{Connection, DataSource, TargetUrl};
 
 /// Why a stream or a target could not be opened. No call has been made.
 #[derive(Debug, thiserror::Error)]
@@ -42,11 +43,10 @@ pub async fn open_stream(source: &DataSource) -> Result<Arc<dyn Stream>, OpenErr
     let settings = source.kinesis();
     let stream = StreamId::parse(&settings.stream)
         .ok_or_else(|| OpenError::Stream(settings.stream.clone()))?;
-    let mut connection = settings.connection.clone();
-    // An ARN says where its stream is.
-    connection.region = connection
-        .region
-        .or_else(|| stream.region().map(str::to_owned));
+    let connection = Connection {
+        region: stream_region(source),
+        ..settings.connection.clone()
+    };
     let sdk = sdk_config(&connection)
         .await
         .map_err(|error| OpenError::Connection {
@@ -65,8 +65,7 @@ pub async fn open_target(source: &DataSource) -> Result<Arc<dyn Store>, OpenErro
             Ok(Arc::new(store))
         }
         TargetUrl::S3 { bucket, prefix } => {
-            let connection = &source.target().connection;
-            let sdk = sdk_config(connection)
+            let sdk = target_config(source)
                 .await
                 .map_err(|error| OpenError::Connection {
                     side: "target",
@@ -76,6 +75,32 @@ pub async fn open_target(source: &DataSource) -> Result<Arc<dyn Store>, OpenErro
             options.checksums = source.target().checksums;
             Ok(Arc::new(S3Store::new(&sdk, options)))
         }
+    }
+}
+
+/// The region that the settings name for the stream; an ARN says where its stream is.
+fn stream_region(source: &DataSource) -> Option<String> {
+    let settings = source.kinesis();
+    let named = || {
+        StreamId::parse(&settings.stream)?
+            .region()
+            .map(str::to_owned)
+    };
+    settings.connection.region.clone().or_else(named)
+}
+
+/// A bucket whose region nothing tells is looked for where the stream is.
+async fn target_config(source: &DataSource) -> Result<SdkConfig, ConnectionError> {
+    let connection = &source.target().connection;
+    match (sdk_config(connection).await, stream_region(source)) {
+        (Err(ConnectionError::NoRegion), Some(region)) => {
+            let connection = Connection {
+                region: Some(region),
+                ..connection.clone()
+            };
+            sdk_config(&connection).await
+        }
+        (config, _) => config,
     }
 }
 
@@ -109,5 +134,16 @@ mod tests {
             .build()
             .unwrap();
         assert!(open_stream(&source).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_bucket_without_a_region_is_looked_for_where_the_stream_is() {
+        let source = DataSource::builder("clicks")
+            .stream("arn:aws:kinesis:eu-west-1:123456789012:stream/clickstream")
+            .target("s3://lake/events")
+            .build()
+            .unwrap();
+        let opened = open_target(&source).await;
+        assert!(opened.is_ok(), "{:?}", opened.err());
     }
 }
