@@ -22,6 +22,8 @@ pub mod kpl;
 pub mod ledger;
 
 pub mod lake;
+pub mod memory_stream;
+pub mod slow_store;
 
 pub mod faults;
 pub mod faulty_s3;
