@@ -394,9 +394,6 @@ impl LaneFlow {
     fn fill(&mut self, mut commit: Commit) -> Commit {
         commit.closed_through = self.closed_through;
         commit.entered = std::mem::take(&mut self.entered);
-        for entered in &mut commit.entered {
-            entered.current_window = above(self.closed_through, entered.current_window);
-        }
         for (shard, flow) in &mut self.shards {
             // Only of what is committed up to there: what lies between may not be read yet.
             if let Some((position, _)) = &flow.caught_up
