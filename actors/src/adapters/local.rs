@@ -232,6 +232,9 @@ fn failed(name: &str, verb: &str, path: &Path, error: &io::Error) -> StoreError 
     let advice = match error.kind() {
         Kind::StorageFull => "free space on that disk",
         Kind::QuotaExceeded => "raise the disk quota or free space",
+        Kind::PermissionDenied if verb == "link" => {
+            "use a file system that has hard links, and give this process the permission"
+        }
         Kind::PermissionDenied => "give this process the permission, or use another folder",
         Kind::ReadOnlyFilesystem => "mount the file system writable",
         Kind::CrossesDevices => "keep all folders of the target on one file system",

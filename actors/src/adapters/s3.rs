@@ -74,12 +74,13 @@ pub struct S3Store {
 
 impl S3Store {
     /// A store by the SDK's configuration, as [`super::sdk_config`] makes it. Makes no call. With an
-    /// endpoint of its own the bucket stands in the path, since names below it seldom resolve.
+    /// endpoint that is not AWS's the bucket stands in the path, since host names made of it seldom
+    /// resolve.
     pub fn new(sdk: &SdkConfig, options: S3Options) -> Self {
         let mut config = config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts(sdk))
-            .force_path_style(sdk.endpoint_url().is_some());
+            .force_path_style(sdk.endpoint_url().is_some() || endpoint_for_s3_alone());
         if !options.checksums {
             config = config
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -192,14 +193,15 @@ impl S3Store {
             return Ok(ListPage::default());
         }
         let keys = i32::try_from(limit.min(KEYS_A_PAGE)).unwrap_or(i32::MAX);
-        let mut start = after.map(|after| self.key(after));
+        let mut token = None;
         loop {
             let request = self
                 .client
                 .list_objects_v2()
                 .bucket(&self.bucket)
                 .prefix(self.key(prefix))
-                .set_start_after(start.take())
+                .set_start_after(after.map(|after| self.key(after)))
+                .set_continuation_token(token.take())
                 .max_keys(keys);
             let answer = within(CALL_TIMEOUT, prefix, async {
                 let answer = request.send().await;
@@ -208,15 +210,21 @@ impl S3Store {
             .await?;
             let more = answer.is_truncated.unwrap_or(false);
             let contents = answer.contents.unwrap_or_default();
-            start = contents.last().and_then(|object| object.key.clone());
             let objects: Vec<Listed> = contents
                 .into_iter()
-                .filter_map(|o| self.listed(o))
+                .filter_map(|object| self.listed(object))
                 .collect();
-            // A page of folders alone must not look like the end: the caller goes on from the last
-            // object that it sees.
-            if !objects.is_empty() || !more || start.is_none() {
+            // A page without objects of ours must not look like the end: callers go on from the
+            // last object that they see.
+            if !objects.is_empty() || !more {
                 return Ok(ListPage { objects, more });
+            }
+            token = answer.next_continuation_token;
+            if token.is_none() {
+                return Err(StoreError::Unavailable {
+                    name: prefix.to_owned(),
+                    detail: "the listing breaks off without saying where it goes on".to_owned(),
+                });
             }
         }
     }
@@ -308,6 +316,11 @@ impl Store for S3Store {
     fn part_size(&self) -> usize {
         PART_SIZE
     }
+}
+
+/// Whether the environment names an endpoint for S3 alone. The SDK uses it and does not show it.
+fn endpoint_for_s3_alone() -> bool {
+    std::env::var_os("AWS_ENDPOINT_URL_S3").is_some()
 }
 
 /// Reads a body to its end, each byte at least as fast as the slowest line.

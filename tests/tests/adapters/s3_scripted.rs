@@ -199,6 +199,36 @@ async fn only_s3s_own_404_means_absent() {
 }
 
 #[tokio::test]
+async fn a_page_without_objects_is_not_the_end_of_a_listing() {
+    let page =
+        |body: &str| Answer::new(200, format!("<ListBucketResult>{body}</ListBucketResult>"));
+    let object = |key: &str| format!("<Contents><Key>{key}</Key><Size>3</Size></Contents>");
+    let more = |token: &str| {
+        format!(
+            "<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
+        )
+    };
+    let server = Scripted::start([
+        page(&more("t1")),
+        page(&(more("t2") + &object("events/data/"))),
+        page(&object("events/data/x")),
+    ])
+    .await;
+    let list = store(&server).await.list("data/", Some("data/a"), 10).await;
+    let list = list.unwrap();
+    let names: Vec<&str> = list.objects.iter().map(|o| o.name.as_str()).collect();
+    assert_eq!((names, list.more), (vec!["data/x"], false));
+    let lines: Vec<String> = server.requests().into_iter().map(|r| r.line).collect();
+    assert!(
+        lines[0].contains("start-after=events%2Fdata%2Fa"),
+        "{}",
+        lines[0]
+    );
+    assert!(lines[1].contains("continuation-token=t1"), "{}", lines[1]);
+    assert!(lines[2].contains("continuation-token=t2"), "{}", lines[2]);
+}
+
+#[tokio::test]
 async fn every_page_of_uploads_is_asked_for() {
     let page = |key: &str, more: &str| {
         Answer::new(
