@@ -131,6 +131,8 @@ impl Scene {
     /// Stops a node, which has to end well, and checks that what is committed is a part of what was
     /// put.
     pub async fn stop(&self, node: &mut Node) -> Lake {
+        // From its first word on it hears signals.
+        node.process().line("progress ").await;
         let status = node.stop(STOP).await;
         assert!(status.success(), "{status}:\n{}", node.process().output());
         let lake = self.lake().await;

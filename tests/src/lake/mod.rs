@@ -78,9 +78,9 @@ impl Lake {
         walk::walk(source)
     }
 
-    /// What was committed, or nothing where no source has been started yet.
+    /// What was committed, or nothing where no source has got to its first epoch yet.
     pub fn read_if_there(source: &Path) -> Result<Lake, String> {
-        if source.join("_source.json").exists() {
+        if source.join(walk::epoch_name(1)).exists() {
             Lake::read(source)
         } else {
             Ok(Lake::default())

@@ -116,7 +116,8 @@ fn no_entry_beyond(source: &Path, missing: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn epoch_name(epoch: u64) -> String {
+/// `_lanes/EPOCH.json`.
+pub(super) fn epoch_name(epoch: u64) -> String {
     format!("_lanes/{epoch:020}.json")
 }
 

@@ -37,6 +37,8 @@ pub fn run(options: NodeOptions) -> ExitCode {
 }
 
 async fn run_source(options: &NodeOptions) -> Result<(), Error> {
+    // Before anything else: a stop may come at once.
+    let mut terminate = signal(SignalKind::terminate()).expect("signals can be heard");
     let window_length = WindowLength::from_millis(options.window_ms).expect("a window's length");
     let source = DataSource::from_file(&options.config)
         .unwrap_or_else(|error| panic!("{}: {error}", options.config.display()))
@@ -55,7 +57,6 @@ async fn run_source(options: &NodeOptions) -> Result<(), Error> {
     let engine = Shardmill::new(budget, source.engine().threads)?;
     let handle = engine.add_with_ports(&source, Arc::new(stream), Arc::new(store));
 
-    let mut terminate = signal(SignalKind::terminate()).expect("signals can be heard");
     let mut tick = tokio::time::interval(PROGRESS_INTERVAL);
     let totals = loop {
         tokio::select! {
