@@ -17,7 +17,7 @@ use crate::target::Target;
 use crate::wait;
 
 /// How long a test waits for commits. Windows without a later record close after 5 s of lag.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long a graceful stop may take.
 const STOP: Duration = Duration::from_secs(45);

@@ -88,7 +88,7 @@ async fn records_of_a_mebibyte_come_in_pages_of_10_mib() {
     let mut scene = Scene::new(&server.url(), 1, Target::local()).await;
     scene.source.memory_mib = 64;
     scene
-        .put(|events| (0..25).map(|_| events.large(1_000_000)).collect())
+        .put(|events| (0..12).map(|_| events.large(1_000_000)).collect())
         .await;
     scene.put(|events| events.mixed(20)).await;
     let mut node = Node::start(NODE, &scene.options());
