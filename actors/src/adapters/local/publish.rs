@@ -131,14 +131,14 @@ impl Folder {
                 Ok(()) => Ok(Link::Made),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Link::Taken),
                 // Not the folder is missing: clean-up took the temporary file.
-                Err(error) if is_absent(&error) && !temporary.exists() => Ok(Link::NothingToLink),
+                Err(error) if is_absent(&error) && !temporary.exists() => Ok(Link::SourceGone),
                 Err(error) => Err(error),
             }
         };
         let linked = self
             .while_folders_vanish(folder, link)
             .map_err(|error| failed(name, "link", path, &error))?;
-        if let Link::NothingToLink = linked {
+        if let Link::SourceGone = linked {
             return Err(lost(format!("{temporary:?} was removed")));
         }
         // Also when another one won: what the caller concludes from that must outlive a power cut.
@@ -250,7 +250,7 @@ impl Folder {
 enum Link {
     Made,
     Taken,
-    NothingToLink,
+    SourceGone,
 }
 
 fn is_stale(entry: &fs::DirEntry) -> io::Result<bool> {

@@ -429,7 +429,7 @@ fn object_name() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn lists_as_a_sorted_map_would(
@@ -444,7 +444,9 @@ proptest! {
         let mut model = BTreeMap::new();
         for name in wanted {
             // A file cannot be a folder as well; an object store could.
-            if put(&store, &name, &name).is_ok() {
+            let path = folder.path().join(&name);
+            let made = std::fs::create_dir_all(path.parent().unwrap());
+            if made.and_then(|()| std::fs::write(&path, &name)).is_ok() {
                 model.insert(name.clone(), name.len() as u64);
             }
         }
@@ -470,7 +472,7 @@ fn a_folder_with_more_entries_than_are_held_at_once_lists_in_order() {
     let root = folder.path();
     std::fs::create_dir(root.join("log")).unwrap();
     let mut wanted = Vec::new();
-    for number in 0..2_500 {
+    for number in 0..1_300 {
         // Empty folders in between: nothing to list, but an entry each.
         if number % 3 == 0 {
             std::fs::create_dir(root.join(format!("log/{number:06}"))).unwrap();
