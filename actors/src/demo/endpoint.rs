@@ -10,7 +10,7 @@ use aws_sdk_kinesis::Client;
 use ferrokinesis::store::StoreOptions;
 use tokio::runtime::Runtime;
 
-use super::producer::Producer;
+use super::producer::{self, Producer};
 use crate::error::Error;
 
 /// The region that the endpoint says it is in.
@@ -82,6 +82,16 @@ impl Endpoint {
         Producer::start(self.client(), self.handle(), rate, duration)
     }
 
+    /// Puts records (partition key, data) on a stream of this endpoint and waits until all are
+    /// taken. At most 500.
+    ///
+    /// # Errors
+    /// `demo.endpoint` when the endpoint refuses one.
+    pub fn put(&self, stream: &str, records: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
+        let (client, stream) = (self.client(), stream.to_owned());
+        self.block_on(async move { producer::put(&client, &stream, records, |_| ()).await })
+    }
+
     fn client(&self) -> Client {
         Client::new(&self.sdk)
     }
@@ -119,6 +129,7 @@ impl Drop for Endpoint {
 async fn serve() -> std::io::Result<(SocketAddr, impl Future<Output = ()>)> {
     let options = StoreOptions {
         create_stream_ms: 0,
+        shard_limit: 1_000,
         ..StoreOptions::default()
     };
     let (app, _store) = ferrokinesis::create_app(options);
@@ -160,8 +171,9 @@ async fn create_stream(client: Client, stream: String, shards: u32) -> Result<()
     ))
 }
 
-/// The endpoint takes any signature, so the credentials are words that mean nothing elsewhere.
-fn sdk(url: &str) -> SdkConfig {
+/// How the AWS SDK reaches an endpoint of this kind at a URL. It takes any signature, so the
+/// credentials are words that mean nothing elsewhere.
+pub fn sdk(url: &str) -> SdkConfig {
     let credentials = Credentials::new("demo", "demo", None, None, "shardmill demo");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -95,7 +95,10 @@ async fn produce(
                 .unwrap_or(MAX_RECORDS)
                 .min(MAX_RECORDS);
             let records = events.by_ref().take(count).collect();
-            put(client, shared, records).await?;
+            let taken = |count| {
+                shared.sent.fetch_add(count, Ordering::Release);
+            };
+            put(client, STREAM, records, taken).await?;
             made += count as u64;
         }
     }
@@ -108,11 +111,13 @@ fn due(rate: u64, elapsed: Duration) -> u64 {
     u64::try_from(due).unwrap_or(u64::MAX)
 }
 
-/// Puts records, and those that were throttled again, until all are taken.
-async fn put(
+/// Puts records, and those that were throttled again, until all are taken; tells of each call how
+/// many were.
+pub(super) async fn put(
     client: &Client,
-    shared: &Shared,
+    stream: &str,
     mut records: Vec<(String, Vec<u8>)>,
+    taken: impl Fn(u64),
 ) -> Result<(), Error> {
     while !records.is_empty() {
         let entries = records.iter().map(|(key, data)| {
@@ -125,15 +130,15 @@ async fn put(
         let entries = entries.collect::<Result<Vec<_>, Error>>()?;
         let request = client
             .put_records()
-            .stream_name(STREAM)
+            .stream_name(stream)
             .set_records(Some(entries));
         let answer = request.send().await.map_err(|error| refused(&error))?;
-        let taken = answer
+        let records_taken = answer
             .records()
             .iter()
             .filter(|record| record.error_code().is_none())
             .count();
-        shared.sent.fetch_add(taken as u64, Ordering::Release);
+        taken(records_taken as u64);
         let mut refused = answer
             .records()
             .iter()
