@@ -31,15 +31,19 @@ const LANES: u32 = 2;
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
-    let arguments: Vec<String> =
-        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
     if let [word, megabytes] = &arguments[..]
         && word == "serve"
     {
         return serve(megabytes.parse()?);
     }
     let rounds = arguments.first().map_or(Ok(3), |rounds| rounds.parse())?;
-    let megabytes = arguments.get(1).map_or(Ok(200), |megabytes| megabytes.parse())?;
+    let megabytes = arguments
+        .get(1)
+        .map_or(Ok(200), |megabytes| megabytes.parse())?;
     let mut rates = Vec::new();
     for round in 1..=rounds {
         let done = measure(megabytes)?;
@@ -72,7 +76,10 @@ fn serve(megabytes: u64) -> Outcome<()> {
     while bytes < megabytes * 1_000_000 {
         let records: Vec<_> = events.by_ref().take(500).collect();
         count += records.len() as u64;
-        bytes += records.iter().map(|(_, data)| data.len() as u64).sum::<u64>();
+        bytes += records
+            .iter()
+            .map(|(_, data)| data.len() as u64)
+            .sum::<u64>();
         endpoint.put(STREAM, records)?;
     }
     println!("{} {count} {bytes}", endpoint.url());
@@ -104,7 +111,12 @@ impl Server {
             return Err(format!("the server said `{line}`").into());
         };
         let (url, events, bytes) = (url.to_owned(), events.parse()?, bytes.parse()?);
-        Ok(Self { child, url, events, bytes })
+        Ok(Self {
+            child,
+            url,
+            events,
+            bytes,
+        })
     }
 }
 
@@ -146,7 +158,11 @@ fn measure(megabytes: u64) -> Outcome<Done> {
     let cpu_seconds = process_cpu_seconds() - cpu;
     let rows = progress.committed.counts.rows;
     if rows != server.events {
-        return Err(format!("{} events were put and {rows} rows committed", server.events).into());
+        return Err(format!(
+            "{} events were put and {rows} rows committed",
+            server.events
+        )
+        .into());
     }
     Ok(Done {
         payload_mb: server.bytes as f64 / 1e6,

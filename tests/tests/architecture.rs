@@ -4,7 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace")
+        .to_owned()
 }
 
 /// Every Rust file below a folder, with its text.
@@ -28,7 +31,10 @@ fn i9_the_engine_is_pure() {
     let manifest = fs::read_to_string(root().join("engine/Cargo.toml")).unwrap();
     let (dependencies, _) = manifest.split_once("[dev-dependencies]").unwrap();
     for word in ["actix", "tokio", "aws", "rand", "crossbeam", "uuid"] {
-        assert!(!dependencies.contains(word), "engine/Cargo.toml depends on {word}");
+        assert!(
+            !dependencies.contains(word),
+            "engine/Cargo.toml depends on {word}"
+        );
     }
     let banned = [
         "std::thread",
@@ -55,9 +61,16 @@ fn i9_no_stage_imports_another() {
     let stages = ["source", "decode", "window", "parquet", "log"];
     for stage in stages {
         for (path, text) in rust_files(&root().join("engine/src").join(stage)) {
-            for other in stages.iter().filter(|other| **other != stage && **other != "log") {
+            for other in stages
+                .iter()
+                .filter(|other| **other != stage && **other != "log")
+            {
                 let import = format!("crate::{other}::");
-                assert!(!text.contains(&import), "{} imports {other}", path.display());
+                assert!(
+                    !text.contains(&import),
+                    "{} imports {other}",
+                    path.display()
+                );
             }
         }
     }
@@ -72,14 +85,24 @@ fn every_invariant_has_a_test_that_exists() {
         .flat_map(|folder| rust_files(&root().join(folder)))
         .map(|(_, text)| text)
         .collect();
-    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| **I")).collect();
-    assert_eq!(rows.len(), 9, "I1 to I7, I9 and I10: statistics (I8) are not built yet");
+    let rows: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| **I"))
+        .collect();
+    assert_eq!(
+        rows.len(),
+        9,
+        "I1 to I7, I9 and I10: statistics (I8) are not built yet"
+    );
     for row in rows {
         let tests = row.rsplit('|').nth(1).expect("a cell of tests");
         let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "no test: {row}");
         for name in names {
-            assert!(code.contains(&format!("fn {name}(")), "there is no test {name}: {row}");
+            assert!(
+                code.contains(&format!("fn {name}(")),
+                "there is no test {name}: {row}"
+            );
         }
     }
 }

@@ -338,13 +338,19 @@ impl ShardReader {
             let decoded = context.workers.decode(context.key, limits, batch).await?;
             context.meter.decode.record(decoded.micros);
             context.meter.add_decoded(decoded.batch.counts);
-            lane.send(Arrived(decoded.batch)).await.ok()
+            // A lane that does not take it has ended, and has said why.
+            let _ = lane.send(Arrived(decoded.batch)).await;
+            Some(())
         });
         self.in_flight += 1;
         ctx.spawn(work.into_actor(self).map(|arrived, reader, ctx| {
             reader.in_flight -= 1;
-            // A lane that does not take it has ended, and has said why.
-            if matches!(arrived, Ok(Some(()))) && reader.stopping.is_some() {
+            if !matches!(arrived, Ok(Some(()))) {
+                // The batch is lost between the fetch and the lane: read it again.
+                let message = format!("{}: a batch was lost while decoding", reader.name);
+                reader.lifeline.report(Error::new("decode.lost", message));
+            }
+            if reader.stopping.is_some() {
                 reader.drained(ctx);
             }
         }));

@@ -413,8 +413,12 @@ fn ends_source(error: &Error) -> bool {
     matches!(
         error.code(),
         "log.fenced"
+            | "log.broken"
+            | "log.damaged"
+            | "log.lanes"
+            | "log.missing"
             | "log.newer_format"
-            | "log.unreadable"
+            | "log.source_mismatch"
             | "source.position_lost"
             | "source.shard_gone"
             | "target.foreign_object"

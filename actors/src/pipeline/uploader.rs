@@ -116,7 +116,6 @@ impl FileUpload {
         if unsent.len == 0 {
             return Ok(());
         }
-        self.guard.check().await.map_err(|error| public(&error))?;
         let mut attempt = 0;
         let upload = loop {
             match upload {
@@ -129,6 +128,7 @@ impl FileUpload {
         };
         let (body, credits) = unsent.take();
         loop {
+            self.may_put().await?;
             let begun = Instant::now();
             match upload.put_part(body.clone()).await {
                 Ok(()) => break self.measure(begun),
@@ -144,7 +144,6 @@ impl FileUpload {
         let mut attempt = 0;
         loop {
             // Before each try: the wait for this one may have been long.
-            self.guard.check().await.map_err(|error| public(&error))?;
             let begun = Instant::now();
             match self
                 .context
@@ -169,7 +168,6 @@ impl FileUpload {
         let mut attempt = 0;
         loop {
             // Before each try: the wait for this one may have been long.
-            self.guard.check().await.map_err(|error| public(&error))?;
             let begun = Instant::now();
             match upload.complete_if_absent().await {
                 Ok(()) => {
@@ -210,6 +208,11 @@ impl FileUpload {
                 Err(error) => self.wait_or_fail(error, &mut attempt).await?,
             }
         }
+    }
+
+    /// A process that was paused, or whose target was down, may have lost the lane meanwhile.
+    async fn may_put(&self) -> Result<(), Error> {
+        self.guard.check().await.map_err(|error| public(&error))
     }
 
     async fn wait_or_fail(&self, error: StoreError, attempt: &mut u32) -> Result<(), Error> {

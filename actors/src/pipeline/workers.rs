@@ -94,7 +94,7 @@ impl Workers {
         })
     }
 
-    /// Decodes a batch; `None` only when the threads are gone.
+    /// Decodes a batch; `None` when that panicked or the threads are gone.
     pub(crate) async fn decode(
         &self,
         source: SourceKey,
@@ -168,14 +168,26 @@ impl Worker {
             return;
         }
         let begun = Instant::now();
-        let limits = job.limits;
+        let DecodeJob {
+            source,
+            limits,
+            batch,
+            answer,
+        } = job;
         let decoder = self
             .decoders
-            .entry(job.source)
+            .entry(source)
             .or_insert_with(|| Decoder::new(limits));
-        let batch = decoder.decode(job.batch, &self.budget);
+        let budget = &self.budget;
+        // A decoder answers a panic with rejects. Should it panic all the same, the thread lives on
+        // and whoever waits finds the answer missing.
+        let decoded = catch_unwind(AssertUnwindSafe(|| decoder.decode(batch, budget)));
+        let Ok(batch) = decoded else {
+            self.decoders.remove(&source);
+            return;
+        };
         // Nobody waits for the answer when the claim has ended; the batch is dropped then.
-        let _ = job.answer.send(Decoded {
+        let _ = answer.send(Decoded {
             batch,
             micros: micros_since(begun),
         });
