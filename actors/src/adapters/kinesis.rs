@@ -36,6 +36,8 @@ use error::Call;
 /// How long a call may take with its answer: 10 MiB in base64 over a slow line.
 const CALL_TIMEOUT: Duration = Duration::from_secs(40);
 
+const HOUR_MS: i64 = 3_600_000;
+
 /// What GetRecords admits.
 const MAX_RECORDS: u32 = 10_000;
 
@@ -229,6 +231,21 @@ impl KinesisStream {
     }
 }
 
+impl KinesisStream {
+    async fn retention(&self) -> Result<Option<i64>, StreamError> {
+        let output = self
+            .client
+            .describe_stream_summary()
+            .set_stream_name(self.stream.name())
+            .set_stream_arn(self.stream.arn())
+            .send()
+            .await
+            .map_err(|error| error::stream_error(Call::List, error))?;
+        let summary = output.stream_description_summary();
+        Ok(summary.map(|summary| i64::from(summary.retention_period_hours()) * HOUR_MS))
+    }
+}
+
 enum Page {
     First(ShardFilter),
     Next(String),
@@ -253,6 +270,10 @@ impl Stream for KinesisStream {
         limit: u32,
     ) -> BoxFuture<'a, Result<Records, StreamError>> {
         Box::pin(self.records(iterator, limit))
+    }
+
+    fn retention_ms(&self) -> BoxFuture<'_, Result<Option<i64>, StreamError>> {
+        Box::pin(self.retention())
     }
 }
 

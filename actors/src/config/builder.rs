@@ -74,6 +74,11 @@ impl DataSourceBuilder {
         self.value("kinesis.read_from", Value::Start(start))
     }
 
+    /// Whether to go on where the stream no longer keeps what follows a committed position.
+    pub fn accept_gap(self, accept: bool) -> Self {
+        self.value("kinesis.accept_gap", Value::Bool(accept))
+    }
+
     /// Parallel readers.
     pub fn shards(self, shards: u32) -> Self {
         self.number("kinesis.shards", u64::from(shards))

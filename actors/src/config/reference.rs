@@ -93,6 +93,15 @@ pub const KEYS: &[Key] = &[
         example: "4",
     },
     Key {
+        path: "kinesis.accept_gap",
+        kind: Kind::Bool,
+        default: Default::Value("false"),
+        meaning: "Whether to go on where the stream no longer keeps what follows a committed \
+                  position, because nothing read it for longer than the stream's retention. \
+                  `false` stops with an error that names the gap.",
+        example: "false",
+    },
+    Key {
         path: "content.format",
         kind: Kind::Choice(&["json"]),
         default: Default::Value("json"),

@@ -46,7 +46,7 @@ fn every_key_that_is_read_changes_the_data_source() {
                 Kind::Size { .. } => "\"2 MiB\"".to_owned(),
                 Kind::Duration { .. } => "\"7 s\"".to_owned(),
                 Kind::Choice(_) => "\"none\"".to_owned(),
-                Kind::Bool => "false".to_owned(),
+                Kind::Bool => (key.example == "false").to_string(),
                 Kind::Texts => "[\"other\"]".to_owned(),
                 Kind::StartFrom => "\"start\"".to_owned(),
                 Kind::Url => "\"https://other\"".to_owned(),

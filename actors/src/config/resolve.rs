@@ -128,6 +128,7 @@ impl Resolver<'_, '_> {
             stream: stream?,
             connection,
             read_from,
+            accept_gap: self.value("kinesis.accept_gap") == Some(Value::Bool(true)),
             shards,
         })
     }

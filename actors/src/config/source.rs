@@ -37,6 +37,8 @@ pub struct KinesisSettings {
     pub connection: Connection,
     /// Where a new data source begins.
     pub read_from: StartFrom,
+    /// Whether to go on where the stream no longer keeps what follows a committed position.
+    pub accept_gap: bool,
     /// Parallel readers.
     pub shards: u32,
 }

@@ -8,7 +8,7 @@ use shardmill_engine::log::{
     SourceRecord,
 };
 use shardmill_engine::ports::{ShardFilter, ShardList, StreamError};
-use shardmill_engine::source::{EARLIEST_WINDOW, first_lanes};
+use shardmill_engine::source::{EARLIEST_WINDOW, check_retention, first_lanes};
 use shardmill_engine::types::{Generation, ProcessId, TimestampMs};
 
 use super::clean_up::report;
@@ -76,6 +76,7 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
     let lanes = settings.execution_parallelism;
     let mut logs =
         log::claim_lanes::<_, _, Error>(store, host, &identity, generation, lanes, first).await?;
+    check_positions(&context, &logs, listing.server_time).await?;
     let mut cleanup = Cleanup::new(&logs);
     if let Some(cleanup) = &mut cleanup {
         let swept = cleanup.run().await;
@@ -96,6 +97,41 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
         cleanup,
         format: format.number,
     })
+}
+
+/// Kinesis resumes after a position that it has dropped as if nothing were missing, so whether the
+/// stream still keeps what follows the committed positions is checked here.
+async fn check_positions(
+    context: &SourceContext,
+    logs: &[LaneLog],
+    server_time: TimestampMs,
+) -> Result<(), Error> {
+    let settings = &context.settings;
+    let retention = match context.stream.retention_ms().await {
+        Ok(Some(retention)) => retention,
+        Ok(None) => return Ok(()),
+        Err(error) => {
+            tracing::warn!(
+                source = %settings.name,
+                %error,
+                "how long the stream keeps records is not known, so a gap would go unnoticed; \
+                 allow kinesis:DescribeStreamSummary"
+            );
+            return Ok(());
+        }
+    };
+    for (shard, state) in logs.iter().flat_map(|log| &log.state().shards) {
+        let Err(lost) = check_retention(shard, state, server_time, retention) else {
+            continue;
+        };
+        if !settings.accept_gap {
+            let message =
+                format!("{lost}; to go on without it, set kinesis.accept_gap = true for one start");
+            return Err(Error::new(lost.code(), message));
+        }
+        tracing::error!(source = %settings.name, kinesis_shard = %shard, %lost, "a gap is accepted");
+    }
+    Ok(())
 }
 
 /// The lanes of a source that is new.

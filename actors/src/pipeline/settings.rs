@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub stream: String,
     /// Where a new source begins.
     pub read_from: StartFrom,
+    /// Whether to go on where the stream no longer keeps what follows a committed position.
+    pub accept_gap: bool,
     /// Parallel readers.
     pub shards: usize,
     /// Lanes.
@@ -53,6 +55,7 @@ impl Settings {
             name: source.name().to_owned(),
             stream: source.kinesis().stream.clone(),
             read_from: source.kinesis().read_from,
+            accept_gap: source.kinesis().accept_gap,
             shards: source.kinesis().shards as usize,
             execution_parallelism: source.target().execution_parallelism as usize,
             window_length: source.window_length(),

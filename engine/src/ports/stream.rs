@@ -116,4 +116,10 @@ pub trait Stream: Send + Sync + 'static {
         iterator: &'a str,
         limit: u32,
     ) -> BoxFuture<'a, Result<Records, StreamError>>;
+
+    /// How long the stream keeps records, milliseconds (RetentionPeriodHours); `None` where that is
+    /// not known. Asked at a start, to find out whether a stored position can still be read.
+    fn retention_ms(&self) -> BoxFuture<'_, Result<Option<i64>, StreamError>> {
+        Box::pin(async { Ok(None) })
+    }
 }
