@@ -18,6 +18,7 @@ pub struct MemoryStream {
     arrival: fn(u64) -> TimestampMs,
     /// The payload of a record: Kinesis shard, number.
     payload: fn(u64, u64) -> Vec<u8>,
+    retention_ms: Option<i64>,
 }
 
 impl MemoryStream {
@@ -33,6 +34,15 @@ impl MemoryStream {
             records_each,
             arrival,
             payload,
+            retention_ms: None,
+        }
+    }
+
+    /// The same stream, said to keep records for so long.
+    pub fn keeping(self, retention_ms: i64) -> Self {
+        Self {
+            retention_ms: Some(retention_ms),
+            ..self
         }
     }
 
@@ -128,5 +138,9 @@ impl Stream for MemoryStream {
         limit: u32,
     ) -> BoxFuture<'a, Result<Records, StreamError>> {
         Box::pin(async move { Ok(self.answer(iterator, limit)) })
+    }
+
+    fn retention_ms(&self) -> BoxFuture<'_, Result<Option<i64>, StreamError>> {
+        Box::pin(async { Ok(self.retention_ms) })
     }
 }
