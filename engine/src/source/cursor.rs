@@ -19,6 +19,8 @@ use super::pacing::{Backoff, Pacing, must_wait};
 
 /// Records asked for in one GetRecords: the most that Kinesis admits.
 pub const FETCH_LIMIT: u32 = 10_000;
+/// The least that it is lowered to, when most of what was asked for could not be taken.
+const LEAST_FETCH_LIMIT: u32 = 100;
 /// How far a record may arrive behind the lag that an answer without records states.
 const LAG_MARGIN_MS: i64 = 5_000;
 /// The pause after an answer that said that nothing more is there.
@@ -39,6 +41,7 @@ pub struct ShardCursor {
     phase: Phase,
     pacing: Pacing,
     backoff: Backoff,
+    fetch_limit: u32,
     not_before: TimestampMs,
     blocked: Option<Window>,
     trouble: Option<Trouble>,
@@ -79,6 +82,7 @@ impl ShardCursor {
             phase: Phase::NeedIterator,
             pacing: Pacing::new(),
             backoff: Backoff::new(seed),
+            fetch_limit: FETCH_LIMIT,
             not_before: TimestampMs::MIN,
             blocked: None,
             trouble: None,
@@ -143,7 +147,7 @@ impl ShardCursor {
             Phase::NeedIterator => CursorStep::Iterator(self.iterator_from()),
             Phase::Reading { iterator } => CursorStep::Fetch {
                 iterator: iterator.clone(),
-                limit: FETCH_LIMIT,
+                limit: self.fetch_limit,
             },
             Phase::AskEnd => CursorStep::AskEnd,
             Phase::Done => CursorStep::Done,
@@ -245,7 +249,11 @@ impl ShardCursor {
         }
         let stop = self.take(&answer, window_limit, budget, &mut outputs);
         match stop {
-            Some(Stop::Beyond(window)) => {
+            Some(Stop::Beyond { window, taken }) => {
+                // What is fetched in vain counts against Kinesis's limits all the same.
+                let middle = u32::try_from((taken + answer.records.len()) / 2);
+                let middle = middle.unwrap_or(FETCH_LIMIT);
+                self.fetch_limit = middle.clamp(LEAST_FETCH_LIMIT, FETCH_LIMIT);
                 // The next record decides: whatever comes from here on is in its window or later.
                 self.current_window = window;
                 self.blocked = Some(window);
@@ -258,6 +266,7 @@ impl ShardCursor {
                 self.retry(error, now);
             }
             None => {
+                self.fetch_limit = (self.fetch_limit * 2).min(FETCH_LIMIT);
                 self.worked();
                 self.after_all(answer, now, &mut outputs);
             }
@@ -283,14 +292,14 @@ impl ShardCursor {
             done: Vec::new(),
             outside: 0,
         };
-        let (mut stop, mut taken) = (None, false);
+        let (mut stop, mut taken) = (None, 0);
         for record in &answer.records {
             if let Some(position) = batcher.position.sequence()
                 && record.sequence <= *position
             {
                 // At the head of an answer: read before, a server that resumes at the position
                 // and not after it. Later on, order is broken and a record might be missed.
-                if taken {
+                if taken > 0 {
                     stop = Some(Stop::Disorder(format!(
                         "GetRecords gave {} after {position}",
                         record.sequence
@@ -304,11 +313,11 @@ impl ShardCursor {
                 .window_of(record.arrival)
                 .max(self.current_window);
             if window > window_limit {
-                stop = Some(Stop::Beyond(window));
+                stop = Some(Stop::Beyond { window, taken });
                 break;
             }
             self.current_window = window;
-            taken = true;
+            taken += 1;
             batcher.add(record, window);
         }
         batcher.close();
@@ -428,7 +437,7 @@ impl ShardCursor {
 
 /// Why not every record of an answer was taken.
 enum Stop {
-    Beyond(Window),
+    Beyond { window: Window, taken: usize },
     Disorder(String),
 }
 
