@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
 use bytes::Bytes;
 
 use crate::budget::Budget;
 use crate::decode::{DecodeLimits, Decoder};
+use crate::schema::Schema;
 use crate::schema::text::{JsonText, ObjectText, quoted_key};
 use crate::types::{
     BatchHead, ClaimNumber, ClaimRef, DecodedBatch, Epoch, KinesisShardId, LaneId, Payload,
@@ -106,19 +107,23 @@ pub(super) fn outcome(batch: &DecodedBatch) -> Vec<Vec<String>> {
 
 /// Rows as canonical text: keys in order, nulls left out.
 pub(super) fn texts(rows: &Rows) -> Vec<String> {
-    let mut columns: Vec<_> = rows
-        .schema
+    texts_of(&rows.schema, &rows.columns, rows.len)
+}
+
+/// Columns of a schema as canonical text, row by row.
+pub(super) fn texts_of(schema: &Schema, columns: &[ArrayRef], len: usize) -> Vec<String> {
+    let mut columns: Vec<_> = schema
         .fields
         .iter()
-        .zip(&rows.columns)
+        .zip(columns)
         .map(|(field, array)| {
             assert_eq!(array.data_type(), &field.data_type.to_arrow());
-            assert_eq!(array.len(), rows.len);
+            assert_eq!(array.len(), len);
             (&field.name, JsonText::of(array, &field.data_type))
         })
         .collect();
     columns.sort_by_key(|(name, _)| *name);
-    (0..rows.len)
+    (0..len)
         .map(|row| {
             let mut text = Vec::new();
             let mut object = ObjectText::open(&mut text);
