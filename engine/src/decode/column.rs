@@ -71,6 +71,11 @@ impl Texts {
         self.close();
     }
 
+    fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.values);
+        self.close();
+    }
+
     /// Ends the text that was appended to `values`.
     fn close(&mut self) {
         self.offsets.push(offset(self.values.len()));
@@ -317,6 +322,97 @@ impl Column {
         self.len = row + 1;
         match &mut self.values {
             Values::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    // The `add` functions are for values that bring nothing new. They refuse (`None`) a value that
+    // would change the column's type, and a second one for a row.
+
+    /// Makes `row` the next one, unless it has a value.
+    #[inline]
+    fn settle_new(&mut self, row: usize) -> Option<()> {
+        if self.len != row {
+            if self.len > row {
+                return None;
+            }
+            self.settle_elsewhere(row);
+        }
+        Some(())
+    }
+
+    pub(super) fn add_null(&mut self, row: usize) -> Option<()> {
+        (self.len <= row).then_some(())
+    }
+
+    pub(super) fn add_bool(&mut self, row: usize, value: bool) -> Option<()> {
+        self.settle_new(row)?;
+        match &mut self.values {
+            Values::Bool(values) => values.append(value),
+            Values::Json(texts) => texts.push_with(|out| write_bool(out, value)),
+            _ => return None,
+        }
+        self.len = row + 1;
+        Some(())
+    }
+
+    #[inline]
+    pub(super) fn add_int(&mut self, row: usize, value: i64) -> Option<()> {
+        self.settle_new(row)?;
+        match &mut self.values {
+            Values::Int(ints) if ints.wide || !is_wide(value) => ints.values.push(value),
+            Values::Float(values) if !is_wide(value) => values.push(value as f64),
+            Values::Json(texts) => texts.push_with(|out| write_int(out, value)),
+            _ => return None,
+        }
+        self.len = row + 1;
+        Some(())
+    }
+
+    #[inline]
+    pub(super) fn add_float(&mut self, row: usize, value: f64) -> Option<()> {
+        self.settle_new(row)?;
+        match &mut self.values {
+            Values::Float(values) => values.push(value),
+            Values::Json(texts) => texts.push_with(|out| write_float(out, value)),
+            _ => return None,
+        }
+        self.len = row + 1;
+        Some(())
+    }
+
+    #[inline]
+    pub(super) fn add_str(&mut self, row: usize, value: &str) -> Option<()> {
+        self.settle_new(row)?;
+        match &mut self.values {
+            Values::Utf8(texts) => texts.push(value),
+            Values::Json(texts) => texts.push_with(|out| write_string(out, value)),
+            _ => return None,
+        }
+        self.len = row + 1;
+        Some(())
+    }
+
+    #[inline]
+    pub(super) fn add_object(&mut self, row: usize) -> Option<&mut Fields> {
+        self.settle_new(row)?;
+        match &mut self.values {
+            Values::Struct(fields) => {
+                self.len = row + 1;
+                Some(fields)
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn add_list(&mut self, row: usize) -> Option<&mut List> {
+        self.settle_new(row)?;
+        match &mut self.values {
+            Values::List(list) => {
+                self.len = row + 1;
+                Some(list)
+            }
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ use arrow::buffer::NullBuffer;
 
 use super::cells::Cells;
 use super::column::Column;
+use crate::schema::text::write_string;
 use crate::schema::{DataType, Field, struct_array};
 
 /// Fields by name, each with its column.
@@ -29,11 +30,58 @@ type Place = u32;
 
 struct FieldColumn {
     name: Arc<str>,
+    /// The name as it stands in an event.
+    key: Key,
     /// The field that followed the last time.
     next: Place,
     /// The row that it was first seen in.
     since: usize,
     column: Column,
+}
+
+/// A name with its quotes, made for being compared.
+struct Key {
+    /// The first bytes, the lowest first, and which of them count.
+    head: u128,
+    mask: u128,
+    /// All of it.
+    text: Box<[u8]>,
+}
+
+impl Key {
+    const HEAD: usize = size_of::<u128>();
+
+    fn new(name: &str) -> Self {
+        let mut text = Vec::with_capacity(name.len() + 2);
+        write_string(&mut text, name);
+        let mut head = [0; Self::HEAD];
+        let mut mask = [0; Self::HEAD];
+        let len = text.len().min(Self::HEAD);
+        head[..len].copy_from_slice(&text[..len]);
+        mask[..len].fill(0xff);
+        Self {
+            head: u128::from_le_bytes(head),
+            mask: u128::from_le_bytes(mask),
+            text: text.into(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether the name stands at `at` of `text`.
+    #[inline]
+    fn is_at(&self, text: &[u8], at: usize) -> bool {
+        let Some(rest) = text.get(at..) else {
+            return false;
+        };
+        match rest.first_chunk() {
+            Some(head) if u128::from_le_bytes(*head) & self.mask != self.head => false,
+            Some(_) if self.text.len() <= Self::HEAD => true,
+            _ => rest.starts_with(&self.text),
+        }
+    }
 }
 
 /// Where in an object we are, for guessing the next field.
@@ -78,6 +126,53 @@ impl Fields {
         }
     }
 
+    /// The column of the field whose name stands at `at`, with quotes, and where the name ends.
+    /// `None` where there is no such field yet, or the name is written with escapes.
+    #[inline]
+    pub(super) fn known(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        cursor: &mut Cursor,
+    ) -> Option<(&mut Column, usize)> {
+        let guess = self.guess(*cursor);
+        let place = match self.fields.get(guess as usize) {
+            Some(field) if field.key.is_at(text, at) => guess,
+            _ => self.find_written(text, at, *cursor)?,
+        };
+        cursor.previous = Some(place);
+        let field = &mut self.fields[place as usize];
+        Some((&mut field.column, at + field.key.len()))
+    }
+
+    #[inline(never)]
+    fn find_written(&mut self, text: &[u8], at: usize, cursor: Cursor) -> Option<Place> {
+        if let Some(skipped) = self.fields.get(self.guess(cursor) as usize) {
+            let after = skipped.next;
+            if let Some(field) = self.fields.get(after as usize)
+                && field.key.is_at(text, at)
+            {
+                return Some(after);
+            }
+        }
+        let name = text.get(at..)?.strip_prefix(b"\"")?;
+        let end = memchr::memchr2(b'"', b'\\', name)?;
+        if name[end] == b'\\' {
+            return None;
+        }
+        let place = self.find(std::str::from_utf8(&name[..end]).ok()?)?;
+        self.follow(cursor, place);
+        Some(place)
+    }
+
+    /// Remembers which field came next.
+    fn follow(&mut self, cursor: Cursor, place: Place) {
+        match cursor.previous {
+            Some(previous) => self.fields[previous as usize].next = place,
+            None => self.first = place,
+        }
+    }
+
     #[inline(never)]
     fn find_or_make(
         &mut self,
@@ -99,10 +194,7 @@ impl Fields {
             Some(place) => place,
             None => self.make(name, row, cells)?,
         };
-        match cursor.previous {
-            Some(previous) => self.fields[previous as usize].next = place,
-            None => self.first = place,
-        }
+        self.follow(cursor, place);
         Some(place)
     }
 
@@ -123,6 +215,7 @@ impl Fields {
         let place = Place::try_from(self.fields.len()).ok()?;
         let name: Arc<str> = name.into();
         self.fields.push(FieldColumn {
+            key: Key::new(&name),
             name: Arc::clone(&name),
             // Most likely the next new field.
             next: place + 1,

@@ -10,7 +10,7 @@ use super::DecodeLimits;
 use super::cells::Cells;
 use super::fields::Fields;
 use crate::schema::Schema;
-use crate::types::{Counts, Payload, Reject, RejectCode, Rows};
+use crate::types::{Counts, Payload, Reject, RejectCode, Rows, TimestampMs};
 
 /// Takes the events and rejects of payloads, in Kinesis order, and numbers them within their
 /// payload.
@@ -111,6 +111,40 @@ impl<'a> Sink<'a> {
                 return Err(TooLarge);
             }
         }
+        self.take_row(bytes);
+        Ok(())
+    }
+
+    /// An event that brings no field and no type that the table has not. `read` puts its values at
+    /// the row that it is given and says how many bytes it read, or `None` for an event that is not
+    /// like that: its row is taken back.
+    pub(super) fn event_like_others(
+        &mut self,
+        read: impl FnOnce((&mut Fields, usize, &mut Cells)) -> Option<usize>,
+    ) -> Option<usize> {
+        let Table {
+            fields,
+            rows,
+            cells,
+            ..
+        } = &mut self.table;
+        let row = rows.len();
+        let used = cells.used();
+        match read((fields, row, cells)) {
+            Some(bytes) => {
+                self.take_row(bytes);
+                Some(bytes)
+            }
+            None => {
+                fields.truncate(row);
+                cells.reset(used);
+                None
+            }
+        }
+    }
+
+    /// The row that was written last is there to stay.
+    fn take_row(&mut self, bytes: usize) {
         self.table.rows.push(RowId {
             payload: self.payload as u32,
             index: self.index,
@@ -122,7 +156,6 @@ impl<'a> Sink<'a> {
         {
             self.cut();
         }
-        Ok(())
     }
 
     fn try_event(&mut self, write: &mut impl FnMut(&mut Fields, usize, &mut Cells)) -> bool {
@@ -203,30 +236,53 @@ fn piece(data: &Bytes, range: std::ops::Range<usize>) -> Bytes {
 fn finish(table: Table, payloads: &[Payload]) -> Rows {
     let Table { fields, rows, .. } = table;
     let len = rows.len();
-    let of = |row: &RowId| &payloads[row.payload as usize];
-    let texts = |text: &dyn Fn(&Payload) -> usize| rows.iter().map(|row| text(of(row))).sum();
-    let mut sequence = StringBuilder::with_capacity(len, texts(&|p| p.sequence.as_str().len()));
-    let mut partition_key = StringBuilder::with_capacity(len, texts(&|p| p.partition_key.len()));
+    let mut ids = Identities::with_capacity(len);
     for row in &rows {
-        sequence.append_value(of(row).sequence.as_str());
-        partition_key.append_value(&of(row).partition_key);
+        ids.push(&payloads[row.payload as usize], row.index);
     }
-    // KPL counts within one record and events within one payload: both are far below the limits.
-    let subsequence = rows
-        .iter()
-        .map(|row| of(row).subsequence as i64)
-        .collect::<Vec<_>>();
-    let index = rows.iter().map(|row| row.index as i32).collect::<Vec<_>>();
-    let arrival = rows.iter().map(|row| of(row).arrival).collect::<Vec<_>>();
     let (fields, columns) = fields.into_columns(len);
     Rows {
         len,
         schema: Arc::new(Schema { fields }),
         columns,
-        sequence: Arc::new(sequence.finish()),
-        subsequence: Arc::new(Int64Array::from(subsequence)),
-        partition_key: Arc::new(partition_key.finish()),
-        arrival: Arc::new(TimestampMillisecondArray::from(arrival).with_timezone("UTC")),
-        index: Arc::new(Int32Array::from(index)),
+        sequence: Arc::new(ids.sequence.finish()),
+        subsequence: Arc::new(Int64Array::from(ids.subsequence)),
+        partition_key: Arc::new(ids.partition_key.finish()),
+        arrival: Arc::new(TimestampMillisecondArray::from(ids.arrival).with_timezone("UTC")),
+        index: Arc::new(Int32Array::from(ids.index)),
+    }
+}
+
+/// Who each row is, column by column.
+struct Identities {
+    sequence: StringBuilder,
+    subsequence: Vec<i64>,
+    partition_key: StringBuilder,
+    arrival: Vec<TimestampMs>,
+    index: Vec<i32>,
+}
+
+impl Identities {
+    /// Bytes that Kinesis's sequence numbers have as a rule, and partition keys at least.
+    const SEQUENCE_BYTES: usize = 56;
+    const KEY_BYTES: usize = 8;
+
+    fn with_capacity(len: usize) -> Self {
+        Self {
+            sequence: StringBuilder::with_capacity(len, len * Self::SEQUENCE_BYTES),
+            subsequence: Vec::with_capacity(len),
+            partition_key: StringBuilder::with_capacity(len, len * Self::KEY_BYTES),
+            arrival: Vec::with_capacity(len),
+            index: Vec::with_capacity(len),
+        }
+    }
+
+    fn push(&mut self, payload: &Payload, index: u32) {
+        self.sequence.append_value(payload.sequence.as_str());
+        // Places within a record or a payload are far below either limit.
+        self.subsequence.push(payload.subsequence as i64);
+        self.partition_key.append_value(&payload.partition_key);
+        self.arrival.push(payload.arrival);
+        self.index.push(index as i32);
     }
 }

@@ -13,9 +13,11 @@
 //! fails, halves are tried, down to the payload that is to blame; only that one is split, and its
 //! parts are parsed in the same way. Both ways make the same of a good payload.
 
+mod direct;
 mod numbers;
 mod parse;
 mod reason;
+mod scan;
 mod split;
 mod walk;
 
@@ -23,6 +25,7 @@ use std::ops::Range;
 
 use simd_json::Node;
 
+use self::direct::Direct;
 use self::parse::{ParseError, Parsed, Parser};
 use self::split::{Part, Splitter, skip_white_space};
 use self::walk::{Nodes, Walk, skip};
@@ -35,6 +38,8 @@ use crate::types::{Payload, RejectCode};
 pub(super) struct Json {
     max_event_bytes: usize,
     max_depth: usize,
+    direct: Direct,
+    pace: Pace,
     parser: Parser,
     splitter: Splitter,
     parts: Vec<Part>,
@@ -42,6 +47,55 @@ pub(super) struct Json {
     group_bytes: usize,
     /// Whether the last payload that had to be split held several documents.
     expect_lines: bool,
+}
+
+/// Whether the short way is worth a try. It matters for speed alone.
+struct Pace {
+    /// Falls with failures; at zero there is a break.
+    patience: u32,
+    /// Payloads of the break that are left.
+    waiting: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            patience: Self::MOST,
+            waiting: 0,
+        }
+    }
+}
+
+impl Pace {
+    const MOST: u32 = 32;
+    /// What a failure costs, in successes.
+    const FAILURE: u32 = 4;
+    /// Payloads that a break lasts.
+    const BREAK: u32 = 64;
+
+    fn went(&mut self, well: bool) {
+        if well {
+            self.patience = (self.patience + 1).min(Self::MOST);
+            return;
+        }
+        self.patience = self.patience.saturating_sub(Self::FAILURE);
+        if self.patience == 0 {
+            self.waiting = Self::BREAK;
+            self.patience = Self::FAILURE;
+        }
+    }
+
+    /// Whether to try with this payload.
+    fn try_directly(&mut self) -> bool {
+        let waited = self.waiting == 0;
+        self.waiting = self.waiting.saturating_sub(1);
+        waited
+    }
+
+    /// Whether the next payload will be tried.
+    fn directly_next(&self) -> bool {
+        self.waiting == 0
+    }
 }
 
 /// Pieces of one payload that are parsed together or not at all.
@@ -122,7 +176,10 @@ impl Format for Json {
     fn decode(&mut self, payloads: &[Payload], sink: &mut Sink<'_>) {
         let mut units = Units::default();
         for (place, payload) in payloads.iter().enumerate() {
-            let text = trimmed(&payload.data);
+            let mut text = trimmed(&payload.data);
+            if self.pace.try_directly() {
+                text.start = self.read_directly(place, &payload.data, text.clone(), sink);
+            }
             if text.is_empty() {
                 continue;
             }
@@ -130,6 +187,10 @@ impl Format for Json {
                 self.flush(payloads, &mut units, sink);
             }
             self.add_payload(place, &payload.data, text, &mut units);
+            if self.pace.directly_next() {
+                // The row must be in its place before the next one.
+                self.flush(payloads, &mut units, sink);
+            }
         }
         self.flush(payloads, &mut units, sink);
     }
@@ -149,12 +210,40 @@ impl Json {
         Self {
             max_event_bytes: limits.max_event_bytes,
             max_depth: limits.max_depth,
+            direct: Direct::default(),
+            pace: Pace::default(),
             parser: Parser::new(limits.max_depth),
             splitter: Splitter::default(),
             parts: Vec::new(),
             group_bytes: Self::GROUP_BYTES,
             expect_lines: false,
         }
+    }
+
+    /// Reads the events that a payload begins with the short way, as far as that goes; gives where
+    /// the rest begins.
+    fn read_directly(
+        &mut self,
+        place: usize,
+        data: &[u8],
+        text: Range<usize>,
+        sink: &mut Sink<'_>,
+    ) -> usize {
+        let data = &data[..text.end];
+        let mut at = text.start;
+        while at < data.len() {
+            sink.payload(place);
+            let read = sink.event_like_others(|row| {
+                let end = self.direct.read(data, at, self.max_depth, row)?;
+                Some(end - at)
+            });
+            self.pace.went(read.is_some());
+            match read {
+                Some(bytes) => at = skip_white_space(data, at + bytes),
+                None => break,
+            }
+        }
+        at
     }
 
     fn add_payload(&self, place: usize, data: &[u8], text: Range<usize>, units: &mut Units) {
@@ -228,10 +317,12 @@ impl Json {
         sink: &mut Sink<'_>,
     ) {
         let data = group.data(unit);
-        let text = trimmed(data);
+        let pieces = &group.pieces[unit.pieces.clone()];
+        let text = pieces[0].start..pieces[pieces.len() - 1].end;
         let mut parts = std::mem::take(&mut self.parts);
         parts.clear();
-        self.splitter.split(data, text.start, &mut parts);
+        self.splitter
+            .split(&data[..text.end], text.start, &mut parts);
         self.expect_lines = parts.len() > 1;
         if unit.kind == Kind::Whole && parts == [Part::Document(text.clone())] {
             // It has been tried.
