@@ -1,1 +1,4 @@
-//! stub
+//! What the benchmarks share.
+
+pub mod events;
+pub mod measure;

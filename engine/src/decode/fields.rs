@@ -21,7 +21,7 @@ use crate::schema::{DataType, Field, struct_array};
 pub(super) struct Fields {
     fields: Vec<FieldColumn>,
     /// Names to places, once there are more than a few.
-    places: HashMap<Arc<str>, Place, BuildHasherDefault<DefaultHasher>>,
+    places: HashMap<Arc<[u8]>, Place, BuildHasherDefault<DefaultHasher>>,
     /// The field that objects begin with.
     first: Place,
 }
@@ -160,7 +160,7 @@ impl Fields {
         if name[end] == b'\\' {
             return None;
         }
-        let place = self.find(std::str::from_utf8(&name[..end]).ok()?)?;
+        let place = self.find(&name[..end])?;
         self.follow(cursor, place);
         Some(place)
     }
@@ -190,7 +190,7 @@ impl Fields {
                 return Some(after);
             }
         }
-        let place = match self.find(name) {
+        let place = match self.find(name.as_bytes()) {
             Some(place) => place,
             None => self.make(name, row, cells)?,
         };
@@ -198,13 +198,13 @@ impl Fields {
         Some(place)
     }
 
-    fn find(&self, name: &str) -> Option<Place> {
+    fn find(&self, name: &[u8]) -> Option<Place> {
         if self.fields.len() > Self::FEW {
             return self.places.get(name).copied();
         }
         self.fields
             .iter()
-            .position(|field| *field.name == *name)
+            .position(|field| field.name.as_bytes() == name)
             .map(|place| place as Place)
     }
 
@@ -226,10 +226,10 @@ impl Fields {
             if self.places.is_empty() {
                 let all = self.fields.iter().enumerate();
                 self.places = all
-                    .map(|(place, field)| (Arc::clone(&field.name), place as Place))
+                    .map(|(place, field)| (Arc::clone(&field.name).into(), place as Place))
                     .collect();
             }
-            self.places.insert(name, place);
+            self.places.insert(name.into(), place);
         }
         Some(place)
     }
@@ -245,7 +245,7 @@ impl Fields {
     pub(super) fn forget_since(&mut self, row: usize) {
         while self.fields.last().is_some_and(|last| last.since >= row) {
             if let Some(last) = self.fields.pop() {
-                self.places.remove(&last.name);
+                self.places.remove(last.name.as_bytes());
             }
         }
         if self.fields.len() <= Self::FEW {

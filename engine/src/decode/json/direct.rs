@@ -174,18 +174,18 @@ impl Reader<'_> {
             let bytes = &self.text[start..found.end];
             return column.add_str(row, utf8(bytes, found.beyond_ascii)?);
         }
-        self.at = self.unescape(start)?;
+        self.at = self.unescape(start, found.end)?;
         column.add_str(row, utf8(self.unescaped, true)?)
     }
 
-    /// Puts the text of the string from `start` on into `unescaped`; gives the end of the string.
+    /// Puts the text of the string from `start` on, whose first escape is at `end`, into `unescaped`;
+    /// gives where the string ends.
     #[inline(never)]
-    fn unescape(&mut self, start: usize) -> Option<usize> {
+    fn unescape(&mut self, start: usize, end: usize) -> Option<usize> {
         self.unescaped.clear();
-        let mut at = start;
+        let (mut start, mut end) = (start, end);
         loop {
-            let end = scan(self.text, at)?.end;
-            self.unescaped.extend_from_slice(&self.text[at..end]);
+            self.unescaped.extend_from_slice(&self.text[start..end]);
             match self.text[end] {
                 b'"' => return Some(end + 1),
                 b'\\' => {}
@@ -202,7 +202,8 @@ impl Reader<'_> {
                 _ => return None,
             };
             self.unescaped.push(meant);
-            at = end + 2;
+            start = end + 2;
+            end = scan(self.text, start)?.end;
         }
     }
 

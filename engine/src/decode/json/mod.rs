@@ -176,10 +176,14 @@ impl Format for Json {
     fn decode(&mut self, payloads: &[Payload], sink: &mut Sink<'_>) {
         let mut units = Units::default();
         for (place, payload) in payloads.iter().enumerate() {
-            let mut text = trimmed(&payload.data);
-            if self.pace.try_directly() {
-                text.start = self.read_directly(place, &payload.data, text.clone(), sink);
+            if let Some(next) = payloads.get(place + 1) {
+                scan::fetch(&next.data);
             }
+            let mut start = beginning(&payload.data);
+            if self.pace.try_directly() {
+                start = self.read_directly(place, &payload.data, start, sink);
+            }
+            let text = start..end(&payload.data, start);
             if text.is_empty() {
                 continue;
             }
@@ -188,7 +192,7 @@ impl Format for Json {
             }
             self.add_payload(place, &payload.data, text, &mut units);
             if self.pace.directly_next() {
-                // The row must be in its place before the next one.
+                // The rows must be in their place before the next ones.
                 self.flush(payloads, &mut units, sink);
             }
         }
@@ -226,11 +230,10 @@ impl Json {
         &mut self,
         place: usize,
         data: &[u8],
-        text: Range<usize>,
+        start: usize,
         sink: &mut Sink<'_>,
     ) -> usize {
-        let data = &data[..text.end];
-        let mut at = text.start;
+        let mut at = start;
         while at < data.len() {
             sink.payload(place);
             let read = sink.event_like_others(|row| {
@@ -493,18 +496,21 @@ fn read_event(
     written.map_err(|_| NoEvent::TooManyCells)
 }
 
-/// The payload without a byte order mark and white space around it.
-fn trimmed(data: &[u8]) -> Range<usize> {
+/// Where a payload begins, after a byte order mark and white space.
+fn beginning(data: &[u8]) -> usize {
     const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
     let start = match data.starts_with(BYTE_ORDER_MARK) {
         true => BYTE_ORDER_MARK.len(),
         false => 0,
     };
-    let start = skip_white_space(data, start);
-    let rest = &data[start..];
+    skip_white_space(data, start)
+}
+
+/// Where `data[start..]` ends, before white space.
+fn end(data: &[u8], start: usize) -> usize {
     let white_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let end = rest.iter().rposition(|byte| !white_space(byte));
-    start..end.map_or(start, |end| start + end + 1)
+    let last = data[start..].iter().rposition(|byte| !white_space(byte));
+    last.map_or(start, |last| start + last + 1)
 }
 
 /// The lines of `data[text]` that are not blank.

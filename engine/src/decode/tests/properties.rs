@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::concat;
+use arrow::datatypes::Float64Type;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
@@ -203,12 +204,14 @@ fn put(value: &mut Map<String, Value>, more: Map<String, Value>) {
 proptest! {
     #[test]
     fn events_are_what_serde_json_reads(docs in prop::collection::vec(event(), 1..12)) {
+        // Twice: the first time they bring fields and types, the second time nothing new.
+        let docs = [&docs[..], &docs[..]].concat();
         let payloads: Vec<Vec<u8>> = docs.iter().map(|doc| doc.text().into_bytes()).collect();
         let decoded = decode(&slices(&payloads));
         prop_assert!(decoded.rejects.is_empty());
         for (texts, doc) in outcome(&decoded).iter().zip(&docs) {
             prop_assert_eq!(texts.len(), 1);
-            prop_assert_eq!(parsed(&texts[0]), normal(parsed(&doc.text())));
+            prop_assert_eq!(normal(parsed(&texts[0])), normal(parsed(&doc.text())));
         }
     }
 
@@ -216,13 +219,47 @@ proptest! {
     fn floats_are_exact(float in float()) {
         let spellings = [ryu_text(float), format!("{float:e}"), format!("{float:?}")];
         for spelling in spellings {
-            let text = format!("{{\"a\":[{spelling},\"x\"]}}");
-            let decoded = decode(&[text.as_bytes()]);
-            let outcome = outcome(&decoded);
+            // Both the long way (the first one) and the short way.
+            let text = format!("{{\"f\":{spelling}}}");
+            let decoded = decode(&[br#"{"f":0.5}"#, text.as_bytes(), br#"{"new":1}"#]);
+            let alone = decode(&[text.as_bytes()]);
+            for rows in [&decoded.rows[0], &alone.rows[0]] {
+                let column = rows.columns[0].as_primitive::<Float64Type>();
+                let value = column.value(rows.len.min(2) - 1);
+                prop_assert_eq!(value.to_bits(), float.to_bits(), "{}", spelling);
+            }
+            let text = decode(&[format!("{{\"f\":[{spelling},\"x\"]}}").as_bytes()]);
+            let outcome = outcome(&text);
             let number = outcome[0][0]
-                .trim_start_matches("{\"a\":[")
+                .trim_start_matches("{\"f\":[")
                 .trim_end_matches(",\"x\"]}");
             prop_assert_eq!(number.parse::<f64>().unwrap(), float, "{}", spelling);
+        }
+    }
+
+    #[test]
+    fn events_of_one_shape_are_what_serde_json_reads(
+        events in prop::collection::vec(
+            (any::<i32>(), float(), any::<String>(), any::<bool>(), prop::option::of("[a-z\\\\\"/\n]{0,40}")),
+            1..20,
+        ),
+    ) {
+        let texts: Vec<String> = events
+            .iter()
+            .map(|(int, float, text, bool, maybe)| {
+                let text = serde_json::to_string(text).unwrap();
+                let maybe = serde_json::to_string(maybe).unwrap();
+                let float = ryu_text(*float);
+                format!(
+                    r#"{{"i":{int},"s" : {{"f":{float},"t":{text}}},"l":[{float}, {int}.5,{{"m":{maybe}}}] ,"b":{bool}}}"#
+                )
+            })
+            .collect();
+        let payloads: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+        let decoded = decode(&payloads);
+        prop_assert_eq!(decoded.counts.rows as usize, texts.len());
+        for (found, text) in outcome(&decoded).iter().zip(&texts) {
+            prop_assert_eq!(normal(parsed(&found[0])), normal(parsed(text)));
         }
     }
 
@@ -249,7 +286,7 @@ proptest! {
             prop_assert_eq!(&alone[0], found, "{:?}", String::from_utf8_lossy(payload));
             if let Ok(Value::Object(object)) = serde_json::from_slice(payload) {
                 prop_assert_eq!(found.len(), 1);
-                prop_assert_eq!(parsed(&found[0]), normal(Value::Object(object)));
+                prop_assert_eq!(normal(parsed(&found[0])), normal(Value::Object(object)));
             }
         }
     }
