@@ -93,20 +93,29 @@ impl LaneFlow {
             .collect()
     }
 
-    /// The last window that readers may fill, so that no more than `max_open_windows` are open.
+    /// The last window that readers may fill, so that no more than `max_open_windows` are open. It
+    /// is never below the lowest window that is not committed: what that one waits for may be read,
+    /// even if a child has entered below as many open windows as there may be.
     pub fn window_limit(&self) -> Window {
-        let base = self
+        let lowest = self
             .lowest_current()
             .into_iter()
             .chain(self.first_pending())
             .min();
-        let base = base
-            .or(self.closing_through.map(Window::next))
-            .unwrap_or(Window(i64::MIN));
-        Window(
-            base.0
-                .saturating_add(i64::from(self.limits.max_open_windows.max(1)) - 1),
-        )
+        let above_closing = || self.closing_through.map_or(Window(i64::MIN), Window::next);
+        let mut limit = lowest.unwrap_or_else(above_closing);
+        let elsewhere = self
+            .windows
+            .keys()
+            .filter(|window| **window != limit)
+            .count();
+        let most = usize::try_from(self.limits.max_open_windows).unwrap_or(usize::MAX);
+        let mut free = most.saturating_sub(elsewhere + 1);
+        while free > 0 || self.windows.contains_key(&limit.next()) {
+            limit = limit.next();
+            free -= usize::from(!self.windows.contains_key(&limit));
+        }
+        limit
     }
 
     /// The Kinesis shard that the lane's watermark waits for: its fetch must never wait for credit.

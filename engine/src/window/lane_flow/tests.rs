@@ -269,6 +269,29 @@ fn the_limit_follows_the_lowest_window_that_is_not_committed() {
 }
 
 #[test]
+fn a_child_below_open_windows_opens_one_more_and_not_as_many_again() {
+    let mut flow = flow(&["a"]);
+    flow.watermark(mark("a", Position::Start, 100)).unwrap();
+    for (number, window) in [(0, 100), (1, 101), (2, 102)] {
+        let from = if number == 0 {
+            Position::Start
+        } else {
+            at(number)
+        };
+        flow.batch(batch("a", window, from, number + 1, 1)).unwrap();
+    }
+    assert_eq!(flow.window_limit(), Window(102));
+    flow.enter(child("b", 50)).unwrap();
+    assert_eq!(flow.window_limit(), Window(50));
+    flow.watermark(mark("b", Position::Horizon, 99)).unwrap();
+    assert_eq!(
+        flow.window_limit(),
+        Window(102),
+        "99 is the one more, and the rest are open"
+    );
+}
+
+#[test]
 fn progress_closes_empty_windows_and_says_each_thing_once() {
     let mut flow = flow(&["a", "b"]);
     flow.watermark(mark("a", Position::Start, 8)).unwrap();
