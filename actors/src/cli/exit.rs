@@ -92,8 +92,8 @@ impl Failure {
             };
             super::output::json_line(&shown);
         }
-        if self.exit == Exit::Usage {
-            // Problems of a configuration carry their codes themselves.
+        if self.message.starts_with("error[") {
+            // The problems of a configuration file carry their codes themselves.
             eprintln!("{}", self.message);
         } else {
             eprintln!("error[{}]: {}", self.code, self.message);

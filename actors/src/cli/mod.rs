@@ -11,6 +11,7 @@ mod run;
 mod signals;
 mod verify;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -101,17 +102,22 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What is logged unless something else is asked for. The SDK warns of every way to credentials that
+/// does not lead to any; that there are none is our own error.
+const DEFAULT_LOG: &str = "warn,aws_config=error";
+
 fn start_log(filter: Option<&str>, json: bool) {
     let wanted = filter
         .map(str::to_owned)
         .or_else(|| std::env::var("SHARDMILL_LOG").ok());
-    let filter = wanted.as_deref().unwrap_or("warn");
+    let filter = wanted.as_deref().unwrap_or(DEFAULT_LOG);
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
         eprintln!("warning: the log filter is ignored: {error}");
-        EnvFilter::new("warn")
+        EnvFilter::new(DEFAULT_LOG)
     });
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     if json {
         log.json().init();

@@ -9,6 +9,7 @@ use super::output::count;
 use super::signals::Signals;
 use super::{Exit, Failure, Json, Outcome, block_on};
 use crate::config::DataSource;
+use crate::progress::Progress;
 use crate::{Error, Handle, Shardmill};
 
 /// Read streams and commit them as minute files of Parquet, until Ctrl-C
@@ -50,32 +51,41 @@ impl Run {
         let mut live = Live::new(self.json.json);
         let stopped_at_once = follow(handles, &mut signals, &mut live).await;
         live.clear();
-        let mut first_error = None;
+        let mut first_failure = None;
         for handle in handles {
             match handle.finished().await {
-                Ok(totals) => {
-                    live.totals(&totals);
-                    let committed = &totals.committed;
-                    live.say(&format!(
-                        "{} stopped: {} rows and {} rejects committed in {} files",
-                        totals.source,
-                        count(committed.counts.rows),
-                        count(committed.counts.rejects),
-                        count(committed.files)
-                    ));
-                }
+                Ok(totals) => tell_end(&live, &totals),
                 Err(error) => {
-                    live.say(&format!("{} failed: {error}", handle.progress().source));
-                    first_error.get_or_insert(error);
+                    let mut failure = failure(&error);
+                    if handles.len() > 1 {
+                        let source = handle.progress().source;
+                        failure.message = format!("{source}: {}", failure.message);
+                    }
+                    match first_failure {
+                        None => first_failure = Some(failure),
+                        Some(_) => failure.show(self.json.json),
+                    }
                 }
             }
         }
-        match first_error {
+        match first_failure {
             _ if stopped_at_once => Ok(Exit::Interrupted),
-            Some(error) => Err(failure(&error)),
+            Some(failure) => Err(failure),
             None => Ok(Exit::Done),
         }
     }
+}
+
+fn tell_end(live: &Live, totals: &Progress) {
+    live.totals(totals);
+    let committed = &totals.committed;
+    live.say(&format!(
+        "{} stopped: {} rows and {} rejects committed in {} files",
+        totals.source,
+        count(committed.counts.rows),
+        count(committed.counts.rejects),
+        count(committed.files)
+    ));
 }
 
 /// Shows sources until all have ended; whether a second signal ended them at once.

@@ -340,9 +340,10 @@ fn parse_url(text: &str, folder: Option<&Path>) -> Result<TargetUrl, String> {
         Some((scheme, _)) => Err(format!("has the scheme `{scheme}://`, which is not known")),
         None if path.is_empty() => Err("names no folder".to_owned()),
         // Joining an absolute path gives that path.
-        None => Ok(TargetUrl::Local(match folder {
-            Some(folder) => folder.join(path),
-            None => PathBuf::from(path),
-        })),
+        None => {
+            let path = folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
+            // Collecting drops what says nothing: `a/./b` is `a/b`.
+            Ok(TargetUrl::Local(path.components().collect()))
+        }
     }
 }

@@ -51,7 +51,7 @@ fn the_smallest_configuration_has_every_default() {
     assert_eq!(source.kinesis().connection, Connection::default());
     assert_eq!(
         source.target().url,
-        TargetUrl::Local(PathBuf::from("/conf/./lake"))
+        TargetUrl::Local(PathBuf::from("/conf/lake"))
     );
     assert_eq!(source.target().execution_parallelism, 1);
     assert_eq!(source.parquet(), &ParquetOptions::default());
