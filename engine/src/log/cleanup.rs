@@ -273,7 +273,11 @@ impl Cleanup {
         for (lane, over) in &mut self.lanes {
             let settled = over.ended.iter().take_while(|ended| is_settled(ended, now));
             let settled = settled.count();
-            let claim = over.ended.drain(..settled).last().map(|ended| ended.claim);
+            let claim = over
+                .ended
+                .drain(..settled)
+                .next_back()
+                .map(|ended| ended.claim);
             let news = Cleaned {
                 claim,
                 epoch: self.settled.filter(|_| self.settled > over.cleaned_epoch),

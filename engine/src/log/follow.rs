@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::objects::Objects;
 use super::start::required;
-use super::{Entry, EntryAt, LaneFold, LanesRecord, LogError, SourceRecord, load, names};
+use super::{
+    Entry, EntryAt, EntryBody, LaneFold, LanesRecord, LogError, SourceRecord, load, names,
+};
 use crate::ports::{Host, Store};
 use crate::types::{Epoch, TimestampMs, Window, WindowLength};
 
@@ -24,7 +26,8 @@ pub enum Followed {
     Entry(EntryAt, Box<Entry>),
     /// Retention has deleted entries before they were read; the follower goes on after `through`.
     Skipped {
-        /// The first entry that was not read.
+        /// The first entry that was not read. Claims after it may have been reported: such a claim
+        /// was put into a hole and counts for nothing.
         from: EntryAt,
         /// The last one.
         through: u64,
@@ -48,6 +51,8 @@ enum From {
 
 struct Lane {
     fold: LaneFold,
+    /// The last entry that was read and is no claim: a claim may stand in a hole.
+    sure: u64,
     /// When the checkpoints were last looked at.
     looked: Option<TimestampMs>,
 }
@@ -136,7 +141,11 @@ impl Follower {
                     name: names::lanes(record.epoch),
                 })?,
             };
-            lanes.push(Lane { fold, looked: None });
+            lanes.push(Lane {
+                sure: fold.folded.entry,
+                fold,
+                looked: None,
+            });
         }
         let record = Arc::new(record);
         self.lanes = lanes;
@@ -173,8 +182,12 @@ impl Follower {
             let at = fold.next();
             match load::read_next(&self.objects, fold, window_length).await {
                 Ok(Some(entry)) => {
+                    let lane = &mut self.lanes[lane];
+                    lane.looked = None;
+                    if !matches!(entry.body, EntryBody::Claim { .. }) {
+                        lane.sure = at.entry;
+                    }
                     news.push(Followed::Entry(at, Box::new(entry)));
-                    self.lanes[lane].looked = None;
                 }
                 Ok(None) => {
                     if !self.skip(lane, at, false, news).await? {
@@ -205,7 +218,7 @@ impl Follower {
             return Ok(false);
         };
         let time = self.objects.now();
-        let Lane { fold, looked } = &mut self.lanes[lane];
+        let Lane { fold, sure, looked } = &mut self.lanes[lane];
         if !now && looked.is_some_and(|looked| (0..LOOK_FOR_GAPS_MS).contains(&(time - looked))) {
             return Ok(false);
         }
@@ -215,8 +228,12 @@ impl Follower {
             return Ok(false);
         }
         let through = newest.folded.entry;
-        *fold = newest;
-        news.push(Followed::Skipped { from: at, through });
+        let from = EntryAt {
+            entry: *sure + 1,
+            ..at
+        };
+        (*fold, *sure) = (newest, through);
+        news.push(Followed::Skipped { from, through });
         Ok(true)
     }
 }

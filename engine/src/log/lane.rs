@@ -38,12 +38,47 @@ pub struct LaneLog {
     cleaned: Cleaned,
 }
 
+/// Claims a lane again under the same generation: see [`LaneLog::claimer`].
+#[derive(Clone)]
+pub struct LaneClaimer {
+    ground: Ground,
+    record: Arc<LanesRecord>,
+    lane: LaneId,
+    cleaned: Cleaned,
+    checkpoint_every: u64,
+}
+
+impl LaneClaimer {
+    /// Claims the lane. The claim before it is over.
+    ///
+    /// # Errors
+    /// `log.fenced`, also if the lane was sealed by another process; what reading can bring.
+    pub async fn claim(&self) -> Result<LaneLog, LogError> {
+        let ground = &self.ground;
+        match LaneLog::claim_with(ground, &self.record, self.lane, self.cleaned).await? {
+            Claimed::Ours(claimed) => Ok(LaneLog {
+                checkpoint_every: self.checkpoint_every,
+                ..*claimed
+            }),
+            Claimed::Sealed(fold) => {
+                let at = EntryAt {
+                    entry: fold.folded.entry,
+                    ..fold.next()
+                };
+                // Only a process that has claimed the lane seals it, and this one has not.
+                let head = fold.folded.claim.ok_or(LogError::Superseded { at })?;
+                Err(fenced(ground, at, &head).await?)
+            }
+        }
+    }
+}
+
 /// A lane at a start.
 pub(super) enum Claimed {
     /// It is this process's now.
     Ours(Box<LaneLog>),
     /// Its log has ended.
-    Sealed(LaneFold),
+    Sealed(Box<LaneFold>),
 }
 
 impl Claimed {
@@ -78,7 +113,7 @@ impl LaneLog {
             let (at, entry) = loop {
                 fold = load::to_head(objects, record, fold, ground.window_length).await?;
                 if fold.folded.sealed {
-                    return Ok(Claimed::Sealed(fold));
+                    return Ok(Claimed::Sealed(Box::new(fold)));
                 }
                 if let Some(error) = fenced_by_claim(ground, &fold).await? {
                     return Err(error);
@@ -205,23 +240,20 @@ impl LaneLog {
     /// Ends this incarnation of the lane and claims it again under the same generation.
     ///
     /// # Errors
-    /// `log.fenced`, also if the lane was sealed by another process; what reading can bring.
+    /// As [`LaneClaimer::claim`].
     pub async fn reclaim(self) -> Result<LaneLog, LogError> {
-        let lane = self.claim.lane;
-        match Self::claim_with(&self.ground, &self.record, lane, self.cleaned).await? {
-            Claimed::Ours(claimed) => Ok(LaneLog {
-                checkpoint_every: self.checkpoint_every,
-                ..*claimed
-            }),
-            Claimed::Sealed(fold) => {
-                let at = EntryAt {
-                    entry: fold.folded.entry,
-                    ..fold.next()
-                };
-                // Only a process that has claimed the lane seals it, and this one has not.
-                let head = fold.folded.claim.ok_or(LogError::Superseded { at })?;
-                Err(fenced(&self.ground, at, &head).await?)
-            }
+        self.claimer().claim().await
+    }
+
+    /// What it takes to claim this lane again, also when this value is lost with a call that was
+    /// given up midway.
+    pub fn claimer(&self) -> LaneClaimer {
+        LaneClaimer {
+            ground: self.ground.clone(),
+            record: Arc::clone(&self.record),
+            lane: self.claim.lane,
+            cleaned: self.cleaned,
+            checkpoint_every: self.checkpoint_every,
         }
     }
 

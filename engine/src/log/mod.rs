@@ -28,7 +28,7 @@ pub use error::{EntryAt, EntryFault, LogError, OtherProcess};
 pub use follow::{Followed, Follower};
 pub use format::{FormatDecision, FormatRecord, decide_format};
 pub use guard::Guard;
-pub use lane::LaneLog;
+pub use lane::{LaneClaimer, LaneLog};
 pub use objects::parse;
 pub use record::{
     CaughtUp, Checkpoint, Cleaned, Commit, DataFile, EndedClaim, Entered, Entry, EntryBody,

@@ -212,7 +212,7 @@ async fn claim_epoch(
     let mut sealed = Vec::new();
     for lane in claimed {
         sealed.push(match lane {
-            Claimed::Sealed(fold) => fold,
+            Claimed::Sealed(fold) => *fold,
             Claimed::Ours(lane) => lane.seal().await?,
         });
     }

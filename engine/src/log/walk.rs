@@ -94,10 +94,10 @@ impl Walk {
     /// # Errors
     /// The first violation: `log.broken`, `log.missing`, `log.damaged`; and what reading can bring.
     pub async fn next(&mut self) -> Result<Option<Walked>, LogError> {
-        if let Some(lane) = &mut self.lane {
-            if let Some(walked) = lane.next(&self.objects, self.window_length).await? {
-                return Ok(Some(walked));
-            }
+        if let Some(lane) = &mut self.lane
+            && let Some(walked) = lane.next(&self.objects, self.window_length).await?
+        {
+            return Ok(Some(walked));
         }
         if let Some(lane) = self.lane.take() {
             let fold = lane.end()?;
@@ -232,20 +232,26 @@ impl LaneWalk {
         entry: &Entry,
         window_length: WindowLength,
     ) -> Result<bool, LogError> {
+        let mut fold = self.fold.take();
+        if fold.as_ref().is_none_or(|fold| fold.next() != at) {
+            if let Some(fold) = &fold
+                && !self.may_miss(at.entry - 1)
+            {
+                return Err(missing(fold));
+            }
+            // Retention deletes up to a checkpoint, its entry included.
+            fold = self.checkpoints.get(&(at.entry - 1)).cloned();
+        }
         let mut checked = false;
-        if let Some(mut fold) = self.fold.take() {
-            if at.entry != fold.next().entry {
-                if !self.may_miss(at.entry - 1) {
-                    return Err(missing(&fold));
+        if let Some(mut fold) = fold {
+            match fold.read(entry, window_length) {
+                Ok(()) => {
+                    checked = true;
+                    self.fold = Some(fold);
                 }
-            } else if let Err(error) = fold.read(entry, window_length) {
                 // A void claim may stand in a hole.
-                if !self.may_miss(at.entry) {
-                    return Err(error);
-                }
-            } else {
-                checked = true;
-                self.fold = Some(fold);
+                Err(_) if self.may_miss(at.entry) => {}
+                Err(error) => return Err(error),
             }
         }
         if let Some(checkpoint) = self.checkpoints.get(&at.entry) {
