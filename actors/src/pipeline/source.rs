@@ -140,8 +140,6 @@ impl Source {
         self.format = format;
         let states: Vec<_> = logs.iter().map(|log| log.state().clone()).collect();
         self.lineage = Lineage::new(&states);
-        let token = self.lineage.listing_begins();
-        self.lineage.listed(token, &listing);
         self.lanes = logs.iter().map(LaneSlot::new).collect();
         tracing::info!(
             source = %self.context.settings.name,
@@ -157,7 +155,9 @@ impl Source {
             .map(|cleanup| CleanUp::new(Arc::clone(&self.context), ctx.address(), cleanup).start());
         let every = self.context.settings.list_shards_interval;
         ctx.run_interval(every, |source, ctx| source.list_shards(ctx));
-        self.hand_out(ctx);
+        // The listing of the start is older than the claims: until then another process may have
+        // read, ended and forgotten Kinesis shards.
+        self.list_shards(ctx);
     }
 
     fn start_lane(&mut self, place: usize, log: Box<LaneLog>, ctx: &mut Context<Self>) {
