@@ -8,12 +8,15 @@ mod executor;
 mod host;
 mod lane_model;
 mod model_stream;
+mod pipeline;
 mod process;
 mod protocol;
 mod random;
 mod retention;
 mod seeds;
 mod store;
+mod stream;
+mod stream_content;
 
 /// When every simulation begins: 2026-11-22T10:00:00Z.
 pub const START_MS: i64 = 1_795_341_600_000;
