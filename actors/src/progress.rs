@@ -68,6 +68,9 @@ pub struct CommittedProgress {
     pub counts: Counts,
     /// Commits put.
     pub commits: u64,
+    /// Commits with files among them: each is a window of a lane, or the part of one that a stop
+    /// commits.
+    pub windows: u64,
     /// Data and reject files named by them.
     pub files: u64,
     /// Bytes of those files.
@@ -228,6 +231,7 @@ impl Meter {
         let committed = &mut self.lock().committed;
         committed.counts += counts;
         committed.commits += 1;
+        committed.windows += u64::from(files > 0);
         committed.files += files;
         committed.file_bytes += file_bytes;
     }

@@ -185,12 +185,12 @@ fn lines(progress: &Progress, rates: Rates, note: &str) -> Vec<String> {
             rates.bytes_per_s / 1e6
         ),
         format!(
-            "committed {} rows, {} rejects in {} files ({}), {} commits",
+            "committed {} rows, {} rejects, {} windows in {} files of {}",
             count(committed.counts.rows),
             count(committed.counts.rejects),
+            count(committed.windows),
             count(committed.files),
-            format_size(committed.file_bytes),
-            count(committed.commits)
+            format_size(committed.file_bytes)
         ),
         format!(
             "{} windows open, {} of {} in flight",
