@@ -44,8 +44,9 @@ pub async fn progress(shardmill: &mut Process, wanted: impl Fn(&Value) -> bool) 
         let over = shardmill.ended();
         let output = shardmill.output();
         let found = json_lines(&output).into_iter().find(&wanted);
-        assert!(over.is_none() || found.is_some(), "{over:?}:\n{output}");
-        found.ok_or(output)
+        let last_words = || format!("{over:?}: {}", shardmill.last_words());
+        assert!(over.is_none() || found.is_some(), "{}", last_words());
+        found.ok_or_else(last_words)
     })
     .await
 }

@@ -53,6 +53,16 @@ impl Process {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The end of what it has printed, as much as a message can hold.
+    pub fn last_words(&self) -> String {
+        const LENGTH: usize = 4_000;
+        let output = self.output();
+        let begin = output.len().saturating_sub(LENGTH);
+        let begin = (begin..).find(|at| output.is_char_boundary(*at));
+        let words = &output[begin.unwrap_or(0)..];
+        format!("{words}\n(all of it is in {})", self.log.display())
+    }
+
     /// The log file.
     pub fn log(&self) -> &Path {
         &self.log
@@ -91,7 +101,7 @@ impl Process {
                 begun.elapsed() < limit,
                 "process {} does not end within {limit:?}:\n{}",
                 self.id(),
-                self.output()
+                self.last_words()
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -113,7 +123,8 @@ impl Process {
             }
             assert!(
                 over.is_none() && begun.elapsed() < Duration::from_secs(30),
-                "no line `{start}` ({over:?}):\n{output}"
+                "no line `{start}` ({over:?}):\n{}",
+                self.last_words()
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

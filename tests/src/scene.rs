@@ -94,7 +94,7 @@ impl Scene {
     pub async fn all_committed(&self, node: &mut Node) {
         wait::until("all is committed", PATIENCE, async || {
             let ended = node.process().ended();
-            assert_eq!(ended, None, "{}", node.process().output());
+            assert_eq!(ended, None, "{}", node.process().last_words());
             self.missing().await
         })
         .await;
@@ -107,7 +107,7 @@ impl Scene {
     pub async fn some_committed(&self, node: &mut Node) -> Lake {
         wait::until("something is committed", PATIENCE, async || {
             let ended = node.process().ended();
-            assert_eq!(ended, None, "{}", node.process().output());
+            assert_eq!(ended, None, "{}", node.process().last_words());
             match self.lake().await {
                 lake if lake.rows.is_empty() => Err(lake.to_string()),
                 lake => Ok(lake),
@@ -134,7 +134,11 @@ impl Scene {
         // From its first word on it hears signals.
         node.process().line("progress ").await;
         let status = node.stop(STOP).await;
-        assert!(status.success(), "{status}:\n{}", node.process().output());
+        assert!(
+            status.success(),
+            "{status}:\n{}",
+            node.process().last_words()
+        );
         let lake = self.lake().await;
         lake.holds_part_of(&self.ledger)
             .unwrap_or_else(|finding| panic!("{finding}"));

@@ -163,7 +163,7 @@ impl Storm<'_> {
             Some(libc::SIGKILL),
             "a node ended by itself (seed {}, {options:?}):\n{}",
             self.plan.seed,
-            node.process().output()
+            node.process().last_words()
         );
         *self.report.kills.entry(node.killed_at()).or_default() += 1;
     }
@@ -226,12 +226,21 @@ impl Storm<'_> {
         let (target, name) = (self.target, self.source.name.clone());
         let what = format!("all is committed (seed {})", self.plan.seed);
         wait::until(&what, CATCH_UP, async || {
-            assert_eq!(node.process().ended(), None, "{}", node.process().output());
+            assert_eq!(
+                node.process().ended(),
+                None,
+                "{}",
+                node.process().last_words()
+            );
             is_complete(target, &name, &ledger).await
         })
         .await;
         let status = node.stop(Duration::from_secs(60)).await;
-        assert!(status.success(), "{status}:\n{}", node.process().output());
+        assert!(
+            status.success(),
+            "{status}:\n{}",
+            node.process().last_words()
+        );
         self.report.starts += 1;
 
         let (_copy, source) = target.source(&name).await;

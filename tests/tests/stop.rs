@@ -46,7 +46,7 @@ async fn a_signal_commits_what_is_in_flight_and_the_next_run_goes_on_after_it() 
         all_decoded(&mut shardmill, scene.ledger.len() - before).await;
         shardmill.signal(signal);
         let status = shardmill.end(Duration::from_secs(40)).await;
-        assert!(status.success(), "{status}:\n{}", shardmill.output());
+        assert!(status.success(), "{status}:\n{}", shardmill.last_words());
         let lake = scene.lake().await;
         lake.holds_part_of(&scene.ledger).unwrap();
         assert!(!lake.rows.is_empty(), "the open window was not committed");
@@ -55,14 +55,16 @@ async fn a_signal_commits_what_is_in_flight_and_the_next_run_goes_on_after_it() 
     let mut shardmill = run(&scene);
     let two_windows = Duration::from_secs(150);
     let lake = wait::until("all is committed", two_windows, async || {
-        assert_eq!(shardmill.ended(), None, "{}", shardmill.output());
+        assert_eq!(shardmill.ended(), None, "{}", shardmill.last_words());
         let lake = scene.lake().await;
         lake.holds_exactly(&scene.ledger).map(|()| lake)
     })
     .await;
+    // It hears signals once it tells its progress.
+    cli::progress(&mut shardmill, |line| line["event"] == "progress").await;
     shardmill.signal(Signal::Terminate);
     let status = shardmill.end(Duration::from_secs(40)).await;
-    assert!(status.success(), "{status}:\n{}", shardmill.output());
+    assert!(status.success(), "{status}:\n{}", shardmill.last_words());
     assert_eq!(lake.epoch, 1);
     cli::verify(SHARDMILL, &scene.config());
 }
@@ -82,7 +84,7 @@ async fn a_second_signal_stops_at_once_and_nothing_is_lost() {
     assert!(
         matches!(code, Some(0 | 130)),
         "{status}:\n{}",
-        shardmill.output()
+        shardmill.last_words()
     );
 
     let lake = scene.lake().await;
@@ -120,10 +122,10 @@ async fn more_readers_than_kinesis_shards_are_refused() {
     scene.source.shards = 3;
     let mut shardmill = run(&scene);
     let status = shardmill.end(Duration::from_secs(20)).await;
-    assert_eq!(status.code(), Some(2), "{}", shardmill.output());
+    assert_eq!(status.code(), Some(2), "{}", shardmill.last_words());
     assert!(
         shardmill.output().contains("at most 2"),
         "{}",
-        shardmill.output()
+        shardmill.last_words()
     );
 }

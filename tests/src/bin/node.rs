@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use shardmill_tests::node::{self, NodeOptions};
 
+/// As the command line has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let options = std::env::args().nth(1).unwrap_or_default();
     let options: NodeOptions =
