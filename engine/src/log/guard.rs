@@ -57,21 +57,25 @@ impl Guard {
     /// `log.fenced` or `log.superseded` if the claim is over: the object must not be put.
     pub async fn check(&self) -> Result<(), LogError> {
         let LastPut { mut entry, at } = *self.lock();
-        // A clock that was set back counts as old.
-        if (0..LOOK_AFTER_MS).contains(&(self.ground.objects.now() - at)) {
+        if self.is_recent(at) {
             return Ok(());
         }
         loop {
-            entry += 1;
             let at = EntryAt {
                 epoch: self.claim.epoch,
                 lane: self.claim.lane,
-                entry,
+                entry: entry + 1,
             };
             let name = names::entry(at.epoch, at.lane, at.entry);
+            let asked = self.ground.objects.now();
             let Some(there) = self.ground.objects.get::<Entry>(&name).await? else {
-                return Ok(());
+                if self.is_recent(asked) {
+                    return Ok(());
+                }
+                // The process has been paused while it waited: the answer is of another time.
+                continue;
             };
+            entry += 1;
             // An append of this claim that is under way may stand there already.
             let ours = there.head.process == self.ground.identity.process
                 && there.head.claim == self.claim.claim
@@ -80,6 +84,11 @@ impl Guard {
                 return Err(lost_to(&self.ground, self.claim, at, &there).await?);
             }
         }
+    }
+
+    fn is_recent(&self, time: TimestampMs) -> bool {
+        // A clock that was set back counts as old.
+        (0..LOOK_AFTER_MS).contains(&(self.ground.objects.now() - time))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, LastPut> {

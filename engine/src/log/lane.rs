@@ -286,8 +286,8 @@ impl LaneLog {
             }
         }
         self.fold.apply(&entry);
-        self.guard
-            .put_succeeded(at.entry, self.ground.objects.now());
+        // The answer may have come after a long pause: what counts is when it was asked.
+        self.guard.put_succeeded(at.entry, entry.head.time_ms);
         Ok(())
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::objects::Objects;
 use super::start::required;
 use super::{
-    Checkpoint, Entry, EntryAt, LaneFold, LanesRecord, LogError, SourceRecord, lanes, load, names,
+    Checkpoint, Entry, EntryAt, EntryBody, LaneFold, LanesRecord, LogError, SourceRecord, lanes,
+    load, names,
 };
 use crate::ports::{Host, Store};
 use crate::types::{Epoch, LaneId, WindowLength};
@@ -256,7 +257,7 @@ impl LaneWalk {
         }
         if let Some(checkpoint) = self.checkpoints.get(&at.entry) {
             match &self.fold {
-                Some(fold) if fold != checkpoint => {
+                Some(fold) if fold != checkpoint && !self.may_be_void(entry, at.entry) => {
                     return Err(LogError::Damaged {
                         name: names::checkpoint(at.epoch, at.lane, at.entry),
                         detail: "it is not the state after its entry".into(),
@@ -266,6 +267,11 @@ impl LaneWalk {
             }
         }
         Ok(checked)
+    }
+
+    /// Whether an entry may be a void claim: one put where retention had deleted another entry.
+    fn may_be_void(&self, entry: &Entry, number: u64) -> bool {
+        matches!(entry.body, EntryBody::Claim { .. }) && self.may_miss(number)
     }
 
     /// Whether retention may have deleted the entry `number`.

@@ -37,6 +37,8 @@ pub struct Chaos {
     pub slow: u64,
     /// The process pauses for seconds up to hours.
     pub pause: u64,
+    /// No pause is longer than this, in milliseconds.
+    pub longest_pause: Option<i64>,
     /// The process crashes.
     pub crash: u64,
 }
@@ -116,10 +118,15 @@ impl World {
         self.lock().processes.contains_key(&process)
     }
 
-    /// Begins a process; its clock is off by a few seconds.
+    /// Begins a process; its clock is off by seconds, or by up to twenty minutes.
     pub fn begin_process(&self, process: ProcessNo) {
         let mut inner = self.lock();
-        let clock_skew = inner.random.between(-3_000, 3_000);
+        let most = if inner.random.one_in(4) {
+            1_200_000
+        } else {
+            3_000
+        };
+        let clock_skew = inner.random.between(-most, most);
         let fresh = Process {
             paused_until: 0,
             clock_skew,
@@ -258,12 +265,14 @@ impl Inner {
         }
         if self.random.one_in(chaos.pause) {
             let after = self.random.between(0, until);
-            let longest = match self.random.below(4) {
-                0 => 4 * 3_600_000,
-                1 => 1_000_000,
-                _ => 90_000,
+            let length = match self.random.below(16) {
+                // Longer than clean-up looks after a claim.
+                0 => 26 * 3_600_000,
+                1..4 => self.random.between(1_000, 4 * 3_600_000),
+                4..8 => self.random.between(1_000, 1_000_000),
+                _ => self.random.between(1_000, 90_000),
             };
-            let length = self.random.between(1_000, longest);
+            let length = length.min(chaos.longest_pause.unwrap_or(length));
             self.at(after, Event::Pause(process, length));
         }
     }

@@ -85,6 +85,18 @@ pub async fn stop(process: &Process, lane: &mut LaneLog) -> Result<(), LogError>
     append(process, lane, commit).await
 }
 
+/// Puts files of windows that are open, as writers do before a fault ends the claim.
+pub async fn leave_behind(process: &Process, lane: &LaneLog) -> Result<(), LogError> {
+    let Some(closed) = lane.state().closed_through else {
+        return Ok(());
+    };
+    for ahead in 1..=process.world.random(|random| random.between(0, 3)) {
+        let window = Window(closed.0 + ahead);
+        put_file(process, lane, FileKind::Data, window, 0, 1).await?;
+    }
+    Ok(())
+}
+
 /// A lane begins anew from its log: what it had not committed is to be read again.
 pub fn restarted(process: &Process, lane: LaneId, state: &LaneState) {
     let mut shared = process.shared();

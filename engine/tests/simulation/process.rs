@@ -205,6 +205,7 @@ impl Process {
             }
             let claimer = lane.claimer();
             if self.chance(self.habits.restart) {
+                lane_model::leave_behind(self, &lane).await?;
                 lane = self.restart(lane.claim().lane, &claimer).await?;
             }
             let id = lane.claim().lane;
@@ -256,7 +257,18 @@ impl Process {
     async fn restart(&self, id: LaneId, claimer: &LaneClaimer) -> Result<LaneLog, LogError> {
         self.world
             .trace(|| format!("p{} restarts lane {id}", self.number.0));
-        let lane = claimer.claim().await?;
+        // Several tries may be given up, and their claims may come late.
+        let lane = loop {
+            let patience = self.world.random(|random| random.between(1, 400));
+            let claim = Box::pin(claimer.claim());
+            if !self.chance(3) {
+                break claim.await?;
+            }
+            let patience = self.host.sleep(patience.unsigned_abs());
+            if let Either::Left((claimed, _)) = future::select(claim, patience).await {
+                break claimed?;
+            }
+        };
         self.shared().over.push(lane.over());
         lane_model::restarted(self, id, lane.state());
         Ok(lane)

@@ -103,6 +103,8 @@ struct History {
     exited: Exited,
     slots: [Slot; SLOTS],
     next_process: u64,
+    /// Retention follows close behind the commits.
+    is_hasty: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -118,7 +120,11 @@ fn simulate(seed: u64, tracing: bool, defect: Defect) -> Outcome {
 impl History {
     fn new(seed: u64, tracing: bool, defect: Defect) -> Self {
         let mut dice = Random::new(!seed);
-        let length = [10_000, 60_000, 60_000][dice.below(3)];
+        let is_hasty = dice.one_in(4);
+        let length = match is_hasty {
+            true => 10_000,
+            false => [10_000, 60_000, 60_000][dice.below(3)],
+        };
         let window_length = WindowLength::from_millis(length).expect("it divides an hour");
         let chaos_ends = START_MS + dice.between(15, 90) * MINUTE_MS;
         let stream = ModelStream::new(&mut dice, window_length, START_MS, chaos_ends);
@@ -143,6 +149,7 @@ impl History {
             exited: Exited::default(),
             slots,
             next_process: 1,
+            is_hasty,
         }
     }
 
@@ -202,6 +209,16 @@ impl History {
     }
 
     fn chaos(&mut self) -> Chaos {
+        if self.is_hasty {
+            // Many pauses of a minute or so and little else: processes act on heads that are out of
+            // date, and what comes after those has expired.
+            return Chaos {
+                pause: self.dice.between(15, 60).unsigned_abs(),
+                longest_pause: Some(self.dice.between(30_000, 200_000)),
+                late_effect: 50,
+                ..Chaos::default()
+            };
+        }
         let mut rate = |low, high| match self.dice.one_in(4) {
             true => 0,
             false => self.dice.between(low, high).unsigned_abs(),
@@ -213,6 +230,7 @@ impl History {
             conflict: rate(10, 200),
             slow: rate(10, 300),
             pause: rate(50, 1_000),
+            longest_pause: None,
             crash: rate(50, 1_000),
         }
     }
@@ -232,7 +250,12 @@ impl History {
                     self.slots[place] = Slot::Starts(self.world.now() + wait);
                 }
                 Slot::Starts(time) if time <= self.world.now() => {
-                    let habits = habits(&mut self.dice);
+                    let mut habits = habits(&mut self.dice);
+                    if self.is_hasty {
+                        habits.lanes = [2, 2, 2, 2, 1][self.dice.below(5)];
+                        (habits.expire, habits.checkpoint_every) = (2, 2);
+                        (habits.rest, habits.stop) = (5_000, 0);
+                    }
                     self.slots[place] = Slot::Runs(self.start_process(habits));
                 }
                 Slot::Starts(_) => {}
