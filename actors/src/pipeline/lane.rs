@@ -13,19 +13,29 @@ use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use shardmill_engine::budget::KeptFetch;
-use shardmill_engine::log::{Cleaned, Commit, Entered, Guard, LaneLog};
+use shardmill_engine::log::{Commit, Guard, LaneLog};
 use shardmill_engine::schema::Schema;
 use shardmill_engine::types::{
-    ClaimRef, DecodedBatch, KinesisShardId, ReadFrom, ShardEnd, TimestampMs, Watermark, Window,
+    ClaimRef, DecodedBatch, KinesisShardId, ReadFrom, TimestampMs, Window,
 };
 use shardmill_engine::window::{CommitFiles, LaneFault, LaneFlow, LaneLimits};
 use tokio::sync::{oneshot, watch};
 
-use super::committer::{Append, Committer, GiveBack, NoteCleaned};
+mod messages;
+mod stop;
+
+pub(crate) use messages::{
+    Arrived, Control, EndClaim, Enter, Forget, LaneClean, OthersClosed, StopLane,
+};
+
+use messages::Pressure;
+use stop::StopPhase;
+
+use super::committer::{Append, Committer};
 use super::context::SourceContext;
 use super::lifeline::Lifeline;
 use super::settings::FETCH_BYTES;
-use super::shard_reader::{EndReading, Read, ShardReader, StopReading};
+use super::shard_reader::{EndReading, Read, ShardReader};
 use super::source::{Committed, EndReached, Source};
 use super::window_writer::{Abandon, Add, EncodeEarly, Finish, WindowFiles, WindowWriter};
 use crate::error::Error;
@@ -39,49 +49,6 @@ pub(crate) struct LaneTip {
     /// The Kinesis shard that holds the lane's watermark: the kept fetch is for it.
     pub watermark_shard: Option<KinesisShardId>,
 }
-
-/// A decoded batch, in whatever order the decoders finish.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Arrived(pub DecodedBatch);
-
-/// A control; it waits inside the lane's flow for what is before it.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) enum Control {
-    Watermark(Watermark),
-    End(ShardEnd),
-}
-
-/// A Kinesis shard enters this lane.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Enter(pub Entered);
-
-/// An ended Kinesis shard that need not be remembered any more.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Forget(pub KinesisShardId);
-
-/// Every lane with open Kinesis shards has closed this window.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct OthersClosed(pub Window);
-
-/// How far all that earlier claims left behind is gone; the lane's next entry records it.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct LaneClean(pub Cleaned);
-
-/// Finish what is in flight and commit it. Answered when that is done.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct StopLane;
-
-/// The claim is over: drop everything and give the log back.
-#[derive(Message)]
-#[rtype(result = "Option<Box<LaneLog>>")]
-pub(crate) struct EndClaim;
 
 /// What the source gives a lane to work by.
 #[derive(Clone, Copy, Debug)]
@@ -108,18 +75,6 @@ enum FinishState {
     Wanted,
     Asked,
     Done(WindowFiles),
-}
-
-enum StopPhase {
-    Running,
-    /// Readers finish what they have fetched.
-    Draining,
-    /// Closed windows are committed; then a part of the lowest open one.
-    Closing,
-    /// The part of this window is being finished.
-    Part(Window),
-    /// The last commit is on its way.
-    Last,
 }
 
 struct Reader {
@@ -463,10 +418,12 @@ impl Lane {
     /// A commit without files: what moved without data.
     fn progress(&mut self, ctx: &mut Context<Self>) {
         let quiet = matches!(self.stop, StopPhase::Running | StopPhase::Draining);
-        if quiet && !self.committing && self.closing.is_empty() && self.ends_told == 0 {
-            if let Some(commit) = self.flow.progress() {
-                self.append(commit, ctx);
-            }
+        let idle = !self.committing && self.closing.is_empty() && self.ends_told == 0;
+        if quiet
+            && idle
+            && let Some(commit) = self.flow.progress()
+        {
+            self.append(commit, ctx);
         }
     }
 
@@ -481,48 +438,6 @@ impl Lane {
             let sent = slot.writer.send(EncodeEarly);
             self.deliver(sent, ctx);
         }
-    }
-
-    fn stop_on(&mut self, ctx: &mut Context<Self>) {
-        if self.committing || self.ends_told > 0 || !self.closing.is_empty() {
-            return;
-        }
-        match self.stop {
-            StopPhase::Closing => match self.flow.stop() {
-                Some(window) => {
-                    self.stop = StopPhase::Part(window);
-                    self.finish(window, ctx);
-                    self.stop_on(ctx);
-                }
-                None => match self.flow.progress() {
-                    Some(commit) => {
-                        self.stop = StopPhase::Last;
-                        self.append(commit, ctx);
-                    }
-                    None => self.stop_done(ctx),
-                },
-            },
-            StopPhase::Part(window) => {
-                if let Some(files) = self.take_files(window) {
-                    match self.flow.partial_commit(window, files) {
-                        Ok(commit) => {
-                            self.stop = StopPhase::Last;
-                            self.append(commit, ctx);
-                        }
-                        Err(fault) => self.fault(&fault, ctx),
-                    }
-                }
-            }
-            StopPhase::Running | StopPhase::Draining | StopPhase::Last => {}
-        }
-    }
-
-    fn stop_done(&mut self, ctx: &mut Context<Self>) {
-        if let Some(stopped) = self.stopped.take() {
-            // A source that no longer waits stops at once.
-            let _ = stopped.send(());
-        }
-        self.end(ctx);
     }
 
     fn fault(&mut self, fault: &LaneFault, ctx: &mut Context<Self>) {
@@ -558,9 +473,6 @@ fn send_and_forget<T>(sent: impl Future<Output = T> + 'static) {
     });
 }
 
-/// A reader of this process found no credit.
-struct Pressure;
-
 impl Actor for Lane {
     type Context = Context<Self>;
 
@@ -578,116 +490,5 @@ impl Actor for Lane {
     fn stopped(&mut self, _ctx: &mut Self::Context) {
         self.lifeline.cut();
         self.context.meter.actor_gone(&self.name);
-    }
-}
-
-impl StreamHandler<Pressure> for Lane {
-    fn handle(&mut self, _: Pressure, ctx: &mut Self::Context) {
-        self.encode_early(ctx);
-    }
-
-    fn finished(&mut self, _ctx: &mut Self::Context) {
-        // The engine is going down; the source ends this lane in its own time.
-    }
-}
-
-impl Handler<Arrived> for Lane {
-    type Result = ();
-
-    fn handle(&mut self, Arrived(batch): Arrived, ctx: &mut Self::Context) {
-        self.arrived(batch, ctx);
-    }
-}
-
-impl Handler<Control> for Lane {
-    type Result = ();
-
-    fn handle(&mut self, control: Control, ctx: &mut Self::Context) {
-        let taken = match control {
-            Control::Watermark(watermark) => self.flow.watermark(watermark),
-            Control::End(end) => self.flow.end(end),
-        };
-        match taken {
-            Ok(()) => self.advance(ctx),
-            Err(fault) => self.fault(&fault, ctx),
-        }
-    }
-}
-
-impl Handler<Enter> for Lane {
-    type Result = ();
-
-    fn handle(&mut self, Enter(entered): Enter, ctx: &mut Self::Context) {
-        if !matches!(self.stop, StopPhase::Running) {
-            return;
-        }
-        match self.flow.enter(entered) {
-            Ok(from) => {
-                self.read(from, ctx);
-                self.advance(ctx);
-            }
-            Err(fault) => self.fault(&fault, ctx),
-        }
-    }
-}
-
-impl Handler<Forget> for Lane {
-    type Result = ();
-
-    fn handle(&mut self, Forget(shard): Forget, _ctx: &mut Self::Context) {
-        self.context.meter.shards.remove(&shard);
-        self.flow.forget(shard);
-    }
-}
-
-impl Handler<OthersClosed> for Lane {
-    type Result = ();
-
-    fn handle(&mut self, OthersClosed(window): OthersClosed, ctx: &mut Self::Context) {
-        self.flow.close_idle_through(window);
-        self.advance(ctx);
-    }
-}
-
-impl Handler<LaneClean> for Lane {
-    type Result = ();
-
-    fn handle(&mut self, LaneClean(cleaned): LaneClean, ctx: &mut Self::Context) {
-        let sent = self.committer.send(NoteCleaned(cleaned));
-        self.deliver(sent, ctx);
-    }
-}
-
-impl Handler<StopLane> for Lane {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, _: StopLane, ctx: &mut Self::Context) -> Self::Result {
-        let (stopped, wait) = oneshot::channel();
-        self.stopped = Some(stopped);
-        self.stop = StopPhase::Draining;
-        let readers: Vec<_> = self
-            .reader_slots
-            .iter()
-            .map(|reader| reader.addr.send(StopReading))
-            .collect();
-        let drained = futures::future::join_all(readers);
-        ctx.spawn(drained.into_actor(self).map(|_, lane, ctx| {
-            lane.stop = StopPhase::Closing;
-            lane.advance(ctx);
-        }));
-        Box::pin(async move {
-            // A lane that died has nothing left to finish.
-            let _ = wait.await;
-        })
-    }
-}
-
-impl Handler<EndClaim> for Lane {
-    type Result = ResponseFuture<Option<Box<LaneLog>>>;
-
-    fn handle(&mut self, _: EndClaim, ctx: &mut Self::Context) -> Self::Result {
-        let log = self.committer.send(GiveBack);
-        self.end(ctx);
-        Box::pin(async move { log.await.ok().flatten() })
     }
 }

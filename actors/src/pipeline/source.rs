@@ -15,15 +15,17 @@ use actix::prelude::*;
 use shardmill_engine::log::{Commit, LaneLog};
 use shardmill_engine::ports::ShardFilter;
 use shardmill_engine::source::{Lineage, Offer};
-use shardmill_engine::types::{
-    ClaimRef, Counts, KinesisShardId, LaneId, ShardEnd, TimestampMs, Window,
-};
+use shardmill_engine::types::{ClaimRef, Counts, KinesisShardId, LaneId, TimestampMs, Window};
 use tokio::sync::{broadcast, mpsc, watch};
 
-use super::clean_up::{AllClean, ClaimOver, CleanUp, EndCleanUp};
+mod messages;
+
+pub(crate) use messages::{Committed, EndReached, StopSource, StopSourceNow};
+
+use super::clean_up::{ClaimOver, CleanUp, EndCleanUp};
 use super::committer::public;
 use super::context::SourceContext;
-use super::lane::{EndClaim, Enter, Forget, Lane, LaneClean, LanePlan, OthersClosed, StopLane};
+use super::lane::{EndClaim, Enter, Forget, Lane, LanePlan, OthersClosed};
 use super::lifeline::{Fault, Lifeline};
 use super::opening::{self, Opened};
 use crate::error::Error;
@@ -33,31 +35,6 @@ use crate::handle::{CommittedWindow, Outcome};
 /// over once the lane has committed.
 const RESTART_WAIT_MS: u64 = 200;
 const LONGEST_RESTART_WAIT_MS: u64 = 30_000;
-
-/// A Kinesis shard of a lane has been read to its end, and all of it has arrived.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct EndReached {
-    pub end: ShardEnd,
-}
-
-/// A lane's commit is on the target.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Committed {
-    pub claim: ClaimRef,
-    pub commit: Commit,
-}
-
-/// Finish what is in flight and commit it, then end.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct StopSource;
-
-/// End at once.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct StopSourceNow;
 
 struct LaneSlot {
     /// `None` while the lane starts again.
@@ -449,116 +426,5 @@ impl Actor for Source {
 
     fn stopped(&mut self, _ctx: &mut Self::Context) {
         self.lifeline.cut();
-    }
-}
-
-impl StreamHandler<Fault> for Source {
-    fn handle(&mut self, fault: Fault, ctx: &mut Self::Context) {
-        self.fault(fault, ctx);
-    }
-
-    fn finished(&mut self, _ctx: &mut Self::Context) {
-        // The context holds a sender for as long as the source lives.
-    }
-}
-
-impl Handler<EndReached> for Source {
-    type Result = ();
-
-    fn handle(&mut self, EndReached { end }: EndReached, ctx: &mut Self::Context) {
-        let lane = end.claim.lane;
-        if self
-            .lanes
-            .get(lane.0 as usize)
-            .is_some_and(|slot| slot.claim == end.claim)
-        {
-            tracing::info!(
-                source = %self.context.settings.name,
-                lane = lane.0,
-                kinesis_shard = %end.shard,
-                position = %end.position,
-                children = end.children.len(),
-                "a Kinesis shard has been read to its end"
-            );
-            self.lineage.read_to_end(lane, &end);
-            self.hand_out(ctx);
-            self.list_shards(ctx);
-        }
-    }
-}
-
-impl Handler<Committed> for Source {
-    type Result = ();
-
-    fn handle(&mut self, committed: Committed, ctx: &mut Self::Context) {
-        self.tell_subscribers(&committed);
-        let Committed { claim, commit } = committed;
-        self.note_commit(&commit);
-        if let Some(slot) = self.lanes.get_mut(claim.lane.0 as usize) {
-            slot.faults_in_a_row = 0;
-            slot.closed_through = slot.closed_through.max(commit.closed_through);
-            slot.open
-                .extend(commit.entered.iter().map(|entered| entered.shard.clone()));
-            for ended in &commit.ended {
-                slot.open.remove(ended);
-            }
-        }
-        self.lineage.committed(claim.lane, &commit);
-        self.hand_out(ctx);
-        self.close_idle_lanes(ctx);
-    }
-}
-
-impl Handler<AllClean> for Source {
-    type Result = ();
-
-    fn handle(&mut self, AllClean(clean): AllClean, ctx: &mut Self::Context) {
-        for (lane, cleaned) in clean {
-            if let Some(addr) = self.lane_addr(lane) {
-                self.deliver(addr.send(LaneClean(cleaned)), ctx);
-            }
-        }
-    }
-}
-
-impl Handler<StopSource> for Source {
-    type Result = ();
-
-    fn handle(&mut self, _: StopSource, ctx: &mut Self::Context) {
-        if self.stopping {
-            return;
-        }
-        self.stopping = true;
-        self.context.meter.set_state("stopping");
-        let lanes = self.lanes.iter().filter_map(|slot| slot.addr.clone());
-        let stops: Vec<_> = lanes.map(|addr| addr.send(StopLane)).collect();
-        let deadline = self
-            .context
-            .host
-            .sleep(self.context.settings.stop_deadline.as_millis() as u64);
-        let name = self.context.settings.name.clone();
-        let stopped = async move {
-            let all = futures::future::join_all(stops);
-            if let futures::future::Either::Right(_) = futures::future::select(all, deadline).await
-            {
-                tracing::warn!(
-                    source = %name,
-                    "the stop took too long; what is not committed is read again at the next start"
-                );
-            }
-        };
-        ctx.spawn(
-            stopped
-                .into_actor(self)
-                .map(|(), source, ctx| source.finish(Ok(()), ctx)),
-        );
-    }
-}
-
-impl Handler<StopSourceNow> for Source {
-    type Result = ();
-
-    fn handle(&mut self, _: StopSourceNow, ctx: &mut Self::Context) {
-        self.finish(Ok(()), ctx);
     }
 }
