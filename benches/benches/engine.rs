@@ -1,0 +1,198 @@
+//! The engine's process against a Kinesis server in another process: MB of payload per CPU second of
+//! the whole engine (user and system), from the first call to the last commit.
+//!
+//! It starts itself again as the server, lets that fill a stream, and then reads all of it through
+//! the AWS SDK into committed Parquet (zstd) on the local disk. The rows that the commits name are
+//! compared with the events that were put.
+//!
+//! `cargo bench -p shardmill-benches --bench engine [-- ROUNDS [MEGABYTES]]`
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shardmill::adapters::{KinesisStream, LocalStore, StreamId};
+use shardmill::config::{DataSource, StartFrom};
+use shardmill::demo::endpoint::{self, Endpoint};
+use shardmill::{Handle, Shardmill};
+use shardmill_benches::events::{Events, Kind};
+use shardmill_benches::measure::{Spread, process_cpu_seconds};
+
+/// As the command line has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const STREAM: &str = "bench";
+/// Enough that pacing (2 MB/s each) leaves the CPU as the bound.
+const KINESIS_SHARDS: u32 = 32;
+const LANES: u32 = 2;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    if let [word, kind, megabytes] = &arguments[..]
+        && word == "serve"
+    {
+        let kind = Kind::ALL.into_iter().find(|known| known.name() == kind);
+        return serve(kind.ok_or("no such kind of event")?, megabytes.parse()?);
+    }
+    let rounds = arguments.first().map_or(Ok(3), |rounds| rounds.parse())?;
+    let megabytes = arguments
+        .get(1)
+        .map_or(Ok(200), |megabytes| megabytes.parse())?;
+    for kind in Kind::ALL {
+        let mut rates = Vec::new();
+        for round in 1..=rounds {
+            let done = measure(kind, megabytes)?;
+            println!(
+                "{}, round {round}: {:.1} MB of payload, {} events, {:.2} CPU s, {:.1} s: {:.1} MB \
+                 per CPU second; at most {:.0} MB in flight",
+                kind.name(),
+                done.payload_mb,
+                done.events,
+                done.cpu_seconds,
+                done.seconds,
+                done.rate(),
+                done.peak_mb,
+            );
+            rates.push(done.rate());
+        }
+        let Spread { min, median, max } = Spread::of(&rates);
+        println!(
+            "{}, MB per CPU second: min {min:.1}, median {median:.1}, max {max:.1}",
+            kind.name()
+        );
+    }
+    Ok(())
+}
+
+/// The server: fills a stream, prints its URL, the events and their bytes, and serves until its
+/// input ends.
+fn serve(kind: Kind, megabytes: u64) -> Outcome<()> {
+    let endpoint = Endpoint::start(STREAM, KINESIS_SHARDS)?;
+    let mut events = Events::new(kind, 7);
+    let (mut count, mut bytes) = (0_u64, 0_u64);
+    while bytes < megabytes * 1_000_000 {
+        let payloads = events.by_ref().take(500);
+        let records: Vec<_> = payloads
+            .enumerate()
+            .map(|(place, data)| (format!("key-{}", count + place as u64), data.to_vec()))
+            .collect();
+        count += records.len() as u64;
+        bytes += records
+            .iter()
+            .map(|(_, data)| data.len() as u64)
+            .sum::<u64>();
+        endpoint.put(STREAM, records)?;
+    }
+    println!("{} {count} {bytes}", endpoint.url());
+    std::io::stdout().flush()?;
+    let mut end = String::new();
+    std::io::stdin().read_line(&mut end)?;
+    Ok(())
+}
+
+struct Server {
+    child: Child,
+    url: String,
+    events: u64,
+    bytes: u64,
+}
+
+impl Server {
+    fn start(kind: Kind, megabytes: u64) -> Outcome<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["serve", kind.name(), &megabytes.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        let output = child.stdout.take().ok_or("the server has an output")?;
+        BufReader::new(output).read_line(&mut line)?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [url, events, bytes] = words[..] else {
+            return Err(format!("the server said `{line}`").into());
+        };
+        let (url, events, bytes) = (url.to_owned(), events.parse()?, bytes.parse()?);
+        Ok(Self {
+            child,
+            url,
+            events,
+            bytes,
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its input ends with us; should that fail there is nothing left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Done {
+    payload_mb: f64,
+    events: u64,
+    cpu_seconds: f64,
+    seconds: f64,
+    peak_mb: f64,
+}
+
+impl Done {
+    fn rate(&self) -> f64 {
+        self.payload_mb / self.cpu_seconds
+    }
+}
+
+fn measure(kind: Kind, megabytes: u64) -> Outcome<Done> {
+    let server = Server::start(kind, megabytes)?;
+    let folder = tempfile::tempdir()?;
+    let (begun, cpu) = (Instant::now(), process_cpu_seconds());
+    let handle = start(&server.url, folder.path())?;
+    while handle.progress().decoded.payloads < server.events && !handle.is_finished() {
+        if begun.elapsed() > Duration::from_secs(600) {
+            return Err(format!("stuck: {:#?}", handle.progress()).into());
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    handle.stop();
+    let progress = handle.wait()?;
+    let cpu_seconds = process_cpu_seconds() - cpu;
+    let rows = progress.committed.counts.rows;
+    if rows != server.events {
+        return Err(format!(
+            "{} events were put and {rows} rows committed",
+            server.events
+        )
+        .into());
+    }
+    Ok(Done {
+        payload_mb: server.bytes as f64 / 1e6,
+        events: server.events,
+        cpu_seconds,
+        seconds: begun.elapsed().as_secs_f64(),
+        peak_mb: progress.memory.peak as f64 / 1e6,
+    })
+}
+
+fn start(url: &str, folder: &std::path::Path) -> Outcome<Handle> {
+    let source = DataSource::builder(STREAM)
+        .stream(STREAM)
+        .read_from(StartFrom::Start)
+        .shards(4)
+        .target_folder(folder)
+        .execution_parallelism(LANES)
+        .threads(2)
+        .build()?;
+    let stream = KinesisStream::new(&endpoint::sdk(url), StreamId::Name(STREAM.to_owned()));
+    let store = LocalStore::new(folder.join(STREAM))?;
+    let memory = usize::try_from(source.engine().memory.budget)?;
+    let engine = Shardmill::new(memory, source.engine().threads)?;
+    Ok(engine.add_with_ports(&source, Arc::new(stream), Arc::new(store)))
+}
