@@ -78,6 +78,7 @@ fn chaos(random: &mut Random) -> Chaos {
         slow: rate([0, 30, 300]),
         pause: rate([0, 400, 2_000]),
         crash: rate([0, 300, 2_000]),
+        longest_pause: None,
     }
 }
 
