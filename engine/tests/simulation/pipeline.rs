@@ -96,6 +96,8 @@ fn habits(random: &mut Random, start: Option<i64>) -> Habits {
         rest: random.between(50, 2_000),
         progress_every: random.between(500, 20_000),
         list_every: random.between(1_000, 60_000),
+        fetch_bytes: 1_000,
+        budget: [0, 1_000, 1_000_000][random.below(3)],
     }
 }
 

@@ -86,7 +86,8 @@ impl Process {
         let limits = LaneLimits {
             max_open_windows: self.habits.max_open_windows,
         };
-        let tip = Tip::new(log.claim(), log.state(), limits);
+        let kept = self.budget.keep(self.habits.fetch_bytes);
+        let tip = Tip::new(log.claim(), log.state(), limits, kept);
         self.shared().tips.insert(log.claim().lane, tip);
         self.begin_readers();
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
+use shardmill_engine::budget::Budget;
 use shardmill_engine::log::{
     Cleaned, Cleanup, Identity, LaneLog, LaneOver, LaneState, LogError, SourceOptions, claim_lanes,
     open_source, take_generation,
@@ -40,6 +41,10 @@ pub struct Habits {
     pub progress_every: i64,
     /// ListShards is asked so often, ms.
     pub list_every: i64,
+    /// What one answer can bring at most, in bytes.
+    pub fetch_bytes: usize,
+    /// The memory budget beyond the kept fetches, in bytes.
+    pub budget: usize,
 }
 
 /// How a process ended by itself.
@@ -61,6 +66,7 @@ pub struct Process {
     pub host: Arc<dyn Host>,
     pub stream: Arc<dyn Stream>,
     pub habits: Habits,
+    pub budget: Budget,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -92,6 +98,7 @@ impl Process {
             store: target.for_process(world, number),
             host: Arc::new(host),
             stream: kinesis.for_process(world, number),
+            budget: Budget::new(habits.budget + habits.lanes * habits.fetch_bytes),
             habits,
             shared: Arc::default(),
         }

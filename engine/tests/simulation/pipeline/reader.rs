@@ -1,9 +1,9 @@
 //! The reading of one Kinesis shard in a simulated process: the real cursor, and its calls.
 
-use shardmill_engine::budget::Budget;
+use shardmill_engine::budget::{Credit, KeptPermit};
 use shardmill_engine::ports::ShardFilter;
 use shardmill_engine::source::{CursorOutput, CursorStep, ShardCursor};
-use shardmill_engine::types::{ClaimRef, PayloadBatch, ReadFrom};
+use shardmill_engine::types::{ClaimRef, KinesisShardId, PayloadBatch, ReadFrom};
 
 use super::process::Process;
 use super::tip::{Tip, decode_batch};
@@ -15,7 +15,6 @@ pub async fn read(process: Process, claim: ClaimRef, from: ReadFrom) {
     let seed = host.random();
     let mut cursor = ShardCursor::new(claim, from, habits.start, habits.window_length, seed)
         .with_hash_keys((0, u128::MAX / 2));
-    let budget = Budget::new(usize::MAX / 8);
     loop {
         let Some(limit) = with_tip(&process, claim, |tip| tip.flow.window_limit()) else {
             return;
@@ -31,13 +30,17 @@ pub async fn read(process: Process, claim: ClaimRef, from: ReadFrom) {
                 cursor.on_iterator(answer, host.now());
             }
             CursorStep::Fetch { iterator, limit } => {
+                let Some((credit, permit)) = credit(&process, claim, cursor.shard()).await else {
+                    return;
+                };
                 let answer = stream.get_records(&iterator, limit).await;
                 let limit = with_tip(&process, claim, |tip| tip.flow.window_limit());
                 let Some(limit) = limit else { return };
-                let outputs = cursor.on_records(answer, host.now(), limit, &budget);
-                outputs
-                    .into_iter()
-                    .for_each(|output| hand_on(&process, claim, output));
+                let outputs = cursor.on_records(answer, host.now(), limit, &process.budget);
+                drop(credit);
+                for output in outputs {
+                    hand_on(&process, claim, output, permit.as_ref());
+                }
             }
             CursorStep::AskEnd => {
                 let answer = stream.list_shards(ShardFilter::All).await;
@@ -58,6 +61,36 @@ pub async fn read(process: Process, claim: ClaimRef, from: ReadFrom) {
     }
 }
 
+/// Credit for one fetch, or the kept fetch of the lane if the Kinesis shard holds its watermark.
+/// `None` once there is nothing to fetch for.
+async fn credit(
+    process: &Process,
+    claim: ClaimRef,
+    shard: &KinesisShardId,
+) -> Option<(Option<Credit>, Option<KeptPermit>)> {
+    loop {
+        if process.shared().stopping {
+            return None;
+        }
+        if let Some(credit) = process.budget.try_take(process.habits.fetch_bytes) {
+            return Some((Some(credit), None));
+        }
+        let permit = with_tip(process, claim, |tip| {
+            let holds = tip.flow.watermark_shard().as_ref() == Some(shard);
+            holds.then(|| tip.kept.try_use()).flatten()
+        })?;
+        if let Some(permit) = permit {
+            return Some((None, Some(permit)));
+        }
+        process
+            .shared()
+            .tips
+            .values_mut()
+            .for_each(Tip::encode_early);
+        process.rest(300).await;
+    }
+}
+
 /// The tip of the claim's lane, as long as the claim is in force.
 fn with_tip<T>(process: &Process, claim: ClaimRef, act: impl FnOnce(&mut Tip) -> T) -> Option<T> {
     let mut shared = process.shared();
@@ -66,9 +99,12 @@ fn with_tip<T>(process: &Process, claim: ClaimRef, act: impl FnOnce(&mut Tip) ->
 }
 
 /// Control goes straight to the flow; batches through a decoder, each in its own time.
-fn hand_on(process: &Process, claim: ClaimRef, output: CursorOutput) {
+fn hand_on(process: &Process, claim: ClaimRef, output: CursorOutput, permit: Option<&KeptPermit>) {
     with_tip(process, claim, |tip| match output {
-        CursorOutput::Batch(batch) => {
+        CursorOutput::Batch(mut batch) => {
+            if let Some(permit) = permit {
+                batch.credit.ride(permit.clone());
+            }
             tip.under_way += 1;
             let task = decode(process.clone(), claim, batch);
             process.world.spawn(process.number, Box::pin(task));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use shardmill_engine::budget::{Budget, Credit};
+use shardmill_engine::budget::{Credit, KeptFetch};
 use shardmill_engine::log::{DataFile, LaneState};
 use shardmill_engine::types::{
     ClaimRef, Counts, DecodedBatch, KinesisShardId, PayloadBatch, ReadFrom, SequenceNumber, Window,
@@ -15,10 +15,12 @@ use crate::stream_content::{Outcome, decode};
 use super::books::Identity;
 
 /// What a window's files will hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Content {
     pub rows: Vec<Identity>,
     pub rejects: Vec<Identity>,
+    /// Memory of what is not encoded yet.
+    pub credits: Vec<Credit>,
 }
 
 pub struct Tip {
@@ -36,10 +38,12 @@ pub struct Tip {
     /// Kinesis shards that have entered and have no reader yet.
     pub to_read: Vec<ReadFrom>,
     max_open_windows: usize,
+    /// The fetch that never waits for credit, for the Kinesis shard that holds the watermark.
+    pub kept: KeptFetch,
 }
 
 impl Tip {
-    pub fn new(claim: ClaimRef, state: &LaneState, limits: LaneLimits) -> Self {
+    pub fn new(claim: ClaimRef, state: &LaneState, limits: LaneLimits, kept: KeptFetch) -> Self {
         let flow = LaneFlow::new(claim, state, limits);
         let to_read = flow.reading();
         Self {
@@ -52,6 +56,7 @@ impl Tip {
             lost: None,
             to_read,
             max_open_windows: usize::try_from(limits.max_open_windows).expect("small"),
+            kept,
         }
     }
 
@@ -63,11 +68,13 @@ impl Tip {
         match self.flow.batch(batch) {
             Ok(batches) => {
                 for batch in batches {
+                    let window = batch.head.window;
                     let key = (batch.head.shard, batch.head.to);
                     let content = self.decoded.remove(&key).unwrap_or_default();
-                    let writer = self.writers.entry(batch.head.window).or_default();
+                    let writer = self.writers.entry(window).or_default();
                     writer.rows.extend(content.rows);
                     writer.rejects.extend(content.rejects);
+                    writer.credits.push(batch.credit);
                 }
             }
             Err(fault) => self.note(Err(fault)),
@@ -91,6 +98,18 @@ impl Tip {
     pub fn look_for_closing(&mut self) {
         while let Some(window) = self.flow.next_closing() {
             self.closing.push_back(window);
+        }
+    }
+
+    /// Credit is low: the writer that holds most encodes.
+    pub fn encode_early(&mut self) {
+        let held = |content: &Content| content.credits.iter().map(Credit::bytes).sum::<usize>();
+        if let Some(writer) = self
+            .writers
+            .values_mut()
+            .max_by_key(|content| held(content))
+        {
+            writer.credits.clear();
         }
     }
 
@@ -136,13 +155,12 @@ pub fn decode_batch(batch: PayloadBatch) -> (DecodedBatch, Content) {
             Outcome::Empty => counts.empty += 1,
         }
     }
-    let credit: Credit = Budget::new(0).charge(0);
     let decoded = DecodedBatch {
         head: batch.head,
         rows: Vec::new(),
         rejects: Vec::new(),
         counts,
-        credit,
+        credit: batch.credit,
     };
     (decoded, content)
 }
