@@ -258,3 +258,220 @@ fn counts(commit: &Commit) -> Result<(), EntryFault> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{DataFile, ShardState};
+    use crate::types::{ClaimNumber, Counts, Epoch, LaneId, SequenceNumber};
+
+    const LENGTH: WindowLength = WindowLength::MINUTE;
+
+    fn id(name: &str) -> KinesisShardId {
+        KinesisShardId::new(name)
+    }
+
+    fn at(number: u64) -> Position {
+        Position::At(SequenceNumber::new(&number.to_string()).unwrap())
+    }
+
+    fn claim() -> ClaimRef {
+        ClaimRef {
+            epoch: Epoch(1),
+            lane: LaneId(0),
+            claim: ClaimNumber(3),
+        }
+    }
+
+    /// Closed through 9; `open` is read up to 20, `over` to its end.
+    fn state() -> LaneState {
+        let shard = |ended| ShardState {
+            position: at(20),
+            current_window: Window(10),
+            parents: Vec::new(),
+            ended,
+            arrival_at_position: Some(0),
+            caught_up_at: None,
+            cut: None,
+        };
+        LaneState {
+            shards: [(id("open"), shard(false)), (id("over"), shard(true))].into(),
+            closed_through: Some(Window(9)),
+            format: 2,
+            ..LaneState::default()
+        }
+    }
+
+    fn file(kind: FileKind, window: i64, rows: u64) -> DataFile {
+        DataFile {
+            name: crate::log::names::file(kind, LENGTH, claim(), Window(window), 0),
+            window: Window(window),
+            rows,
+            bytes: 1,
+            schema: None,
+        }
+    }
+
+    /// One row and one reject of `open` in window 10, which it closes.
+    fn right() -> Commit {
+        let range = ShardRange {
+            from: at(20),
+            to: at(22),
+            arrival_at_to: 0,
+            counts: Counts {
+                records: 2,
+                payloads: 2,
+                rows: 1,
+                rejects: 1,
+                ..Counts::default()
+            },
+            current_window: Window(11),
+        };
+        Commit {
+            files: vec![file(FileKind::Data, 10, 1)],
+            rejects: vec![file(FileKind::Rejects, 10, 1)],
+            ranges: [(id("open"), range)].into(),
+            format: 2,
+            closed_through: Some(Window(10)),
+            ..Commit::default()
+        }
+    }
+
+    fn code(change: impl FnOnce(&mut Commit)) -> Option<&'static str> {
+        let mut commit = right();
+        change(&mut commit);
+        let checked = super::commit(&state(), claim(), LENGTH, &commit);
+        checked.err().map(|fault| fault.code())
+    }
+
+    fn range(commit: &mut Commit) -> &mut ShardRange {
+        commit.ranges.get_mut(&id("open")).unwrap()
+    }
+
+    fn entering(name: &str) -> Entered {
+        Entered {
+            shard: id(name),
+            parents: vec![id("over")],
+            position: Position::Horizon,
+            current_window: Window(10),
+        }
+    }
+
+    #[test]
+    fn what_is_right_passes() {
+        assert_eq!(code(|_| {}), None);
+        assert_eq!(code(|c| c.entered.push(entering("child"))), None);
+        assert_eq!(code(|c| c.forgotten.push(id("over"))), None);
+        // At its end a Kinesis shard has no payload to come.
+        let ends = |c: &mut Commit| {
+            c.ended.push(id("open"));
+            range(c).current_window = Window(10);
+        };
+        assert_eq!(code(ends), None);
+        // A stop commits a part of the window and does not close it.
+        let part = |c: &mut Commit| {
+            c.closed_through = Some(Window(9));
+            range(c).current_window = Window(10);
+        };
+        assert_eq!(code(part), None);
+    }
+
+    #[test]
+    fn ranges_that_do_not_join_are_refused() {
+        assert_eq!(code(|c| range(c).from = at(21)), Some("log.range_gap"));
+        assert_eq!(code(|c| range(c).from = at(19)), Some("log.range_gap"));
+        assert_eq!(
+            code(|c| range(c).from = Position::Start),
+            Some("log.range_gap")
+        );
+        for to in [at(20), at(19), Position::Horizon] {
+            assert_eq!(code(|c| range(c).to = to), Some("log.range_backwards"));
+        }
+        let elsewhere = |name: &'static str| {
+            move |c: &mut Commit| {
+                let range = range(c).clone();
+                c.ranges = [(id(name), range)].into();
+            }
+        };
+        assert_eq!(code(elsewhere("unknown")), Some("log.unknown_shard"));
+        assert_eq!(code(elsewhere("over")), Some("log.shard_ended"));
+    }
+
+    #[test]
+    fn windows_out_of_order_are_refused() {
+        let closed = |window| move |c: &mut Commit| c.closed_through = window;
+        assert_eq!(code(closed(Some(Window(8)))), Some("log.window_order"));
+        assert_eq!(code(closed(None)), Some("log.window_order"));
+        // An open Kinesis shard would not be past what is closed.
+        assert_eq!(code(closed(Some(Window(11)))), Some("log.current_window"));
+        assert_eq!(
+            code(|c| range(c).current_window = Window(9)),
+            Some("log.current_window")
+        );
+        let late = |c: &mut Commit| {
+            c.files = vec![file(FileKind::Data, 9, 1)];
+            c.rejects = vec![file(FileKind::Rejects, 9, 1)];
+        };
+        assert_eq!(code(late), Some("log.window_order"));
+        let two = |c: &mut Commit| c.files.push(file(FileKind::Data, 11, 0));
+        assert_eq!(code(two), Some("log.window_order"));
+    }
+
+    #[test]
+    fn files_of_others_and_wrong_counts_are_refused() {
+        let named = |name: String| move |c: &mut Commit| c.files[0].name = name;
+        let other = ClaimRef {
+            claim: ClaimNumber(2),
+            ..claim()
+        };
+        let others = crate::log::names::file(FileKind::Data, LENGTH, other, Window(10), 0);
+        assert_eq!(code(named(others)), Some("log.foreign_file"));
+        assert_eq!(
+            code(named("data/mine.parquet".into())),
+            Some("log.foreign_file")
+        );
+        // The name says the window, the folder another hour.
+        let moved = file(FileKind::Data, 10, 1)
+            .name
+            .replace("hour=00", "hour=01");
+        assert_eq!(code(named(moved)), Some("log.foreign_file"));
+        let twice = |c: &mut Commit| c.files.push(c.files[0].clone());
+        assert_eq!(code(twice), Some("log.foreign_file"));
+        assert_eq!(code(|c| c.files[0].rows = 2), Some("log.counts"));
+        assert_eq!(code(|c| c.rejects.clear()), Some("log.counts"));
+    }
+
+    #[test]
+    fn entries_ends_and_what_is_forgotten_must_make_sense() {
+        let enters = |entered: Entered| move |c: &mut Commit| c.entered.push(entered);
+        assert_eq!(code(enters(entering("open"))), Some("log.cannot_enter"));
+        let twice = |c: &mut Commit| c.entered.extend([entering("child"), entering("child")]);
+        assert_eq!(code(twice), Some("log.cannot_enter"));
+        let midway = Entered {
+            position: at(3),
+            ..entering("child")
+        };
+        assert_eq!(code(enters(midway)), Some("log.cannot_enter"));
+        let early = Entered {
+            current_window: Window(9),
+            ..entering("child")
+        };
+        assert_eq!(code(enters(early)), Some("log.current_window"));
+        assert_eq!(code(|c| c.ended.push(id("over"))), Some("log.shard_ended"));
+        assert_eq!(
+            code(|c| c.ended.push(id("unknown"))),
+            Some("log.unknown_shard")
+        );
+        // Its end must be in an earlier commit.
+        let at_once = |c: &mut Commit| {
+            c.ended.push(id("open"));
+            c.forgotten.push(id("open"));
+        };
+        assert_eq!(code(at_once), Some("log.cannot_forget"));
+        assert_eq!(
+            code(|c| c.forgotten.push(id("open"))),
+            Some("log.cannot_forget")
+        );
+        assert_eq!(code(|c| c.format = 1), Some("log.goes_back"));
+    }
+}

@@ -23,6 +23,11 @@ mod state;
 mod view;
 mod walk;
 
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod tests;
+
 pub use cleanup::{Cleanup, LaneOver, Swept};
 pub use error::{EntryAt, EntryFault, LogError, OtherProcess};
 pub use follow::{Followed, Follower};

@@ -241,3 +241,43 @@ impl LaneState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{KinesisShardId, Position};
+
+    fn shard(window: i64, ended: bool) -> ShardState {
+        ShardState {
+            position: Position::Horizon,
+            current_window: Window(window),
+            parents: Vec::new(),
+            ended,
+            arrival_at_position: None,
+            caught_up_at: None,
+            cut: None,
+        }
+    }
+
+    #[test]
+    fn open_kinesis_shards_move_on_with_what_is_closed() {
+        let id = |name: &str| KinesisShardId::new(name);
+        let mut state = LaneState {
+            shards: [
+                (id("ended"), shard(3, true)),
+                (id("idle"), shard(3, false)),
+                (id("ahead"), shard(9, false)),
+            ]
+            .into(),
+            ..LaneState::default()
+        };
+        state.apply(&Commit {
+            closed_through: Some(Window(5)),
+            ..Commit::default()
+        });
+        let windows: Vec<i64> = ["ended", "idle", "ahead"]
+            .map(|name| state.shards[&id(name)].current_window.0)
+            .into();
+        assert_eq!(windows, [3, 6, 9]);
+    }
+}
