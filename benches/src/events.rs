@@ -72,6 +72,9 @@ impl Events {
             sentence.push_str(if word > 0 { " " } else { "" });
             sentence.push_str(self.one_of(&WORDS));
         }
+        if self.chance(5) {
+            sentence.push_str(" caf\u{e9}");
+        }
         sentence
     }
 
@@ -238,28 +241,7 @@ const AGENTS: [&str; 4] = [
     "curl/8.16.0",
 ];
 const WORDS: [&str; 24] = [
-    "stream",
-    "window",
-    "parquet",
-    "commit",
-    "shard",
-    "lane",
-    "budget",
-    "column",
-    "reader",
-    "writer",
-    "minute",
-    "schema",
-    "offset",
-    "credit",
-    "server",
-    "target",
-    "claim",
-    "epoch",
-    "batch",
-    "event",
-    "payload",
-    "reject",
-    "caf\u{e9}",
-    "m\u{fc}nster",
+    "stream", "window", "parquet", "commit", "shard", "lane", "budget", "column", "reader",
+    "writer", "minute", "schema", "offset", "credit", "server", "target", "claim", "epoch",
+    "batch", "event", "payload", "reject", "number", "string",
 ];

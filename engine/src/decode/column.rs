@@ -22,6 +22,8 @@ use crate::schema::{DataType, item_field, widen};
 pub(super) struct Column {
     /// Rows so far, nulls included.
     len: usize,
+    /// Rows to make room for at once.
+    expected: usize,
     nulls: Nulls,
     values: Values,
 }
@@ -41,12 +43,17 @@ enum Values {
     Struct(Box<Fields>),
 }
 
-#[derive(Default)]
 struct Ints {
     values: Vec<i64>,
     /// Whether some value is beyond 2^53, so that the column is an int64 and not an int53.
     wide: bool,
 }
+
+/// Bytes of text to make room for at once, at most.
+const MOST_EXPECTED_BYTES: usize = 64 << 10;
+
+/// Bytes that a short text is copied with.
+const BLOCK: usize = 32;
 
 fn is_wide(value: i64) -> bool {
     value.unsigned_abs() > EXACT_INTEGERS
@@ -59,15 +66,30 @@ struct Texts {
 }
 
 impl Texts {
-    fn with_nulls(nulls: usize) -> Self {
+    fn with_nulls(nulls: usize, expected: usize) -> Self {
         Self {
-            offsets: vec![0; nulls + 1],
+            offsets: zeros(nulls + 1, expected + 1),
             values: Vec::new(),
         }
     }
 
     fn push(&mut self, text: &str) {
         self.values.extend_from_slice(text.as_bytes());
+        self.close();
+    }
+
+    /// Pushes a text that `from` begins with. Copying a block of fixed size, whatever comes after the
+    /// text, takes fewer steps than copying so many bytes.
+    #[inline]
+    fn push_from(&mut self, text: &str, from: &[u8]) {
+        match from.first_chunk::<BLOCK>() {
+            Some(block) if text.len() <= BLOCK && text.as_ptr() == block.as_ptr() => {
+                let len = self.values.len() + text.len();
+                self.values.extend_from_slice(block);
+                self.values.truncate(len);
+            }
+            _ => self.values.extend_from_slice(text.as_bytes()),
+        }
         self.close();
     }
 
@@ -80,6 +102,13 @@ impl Texts {
     fn close(&mut self) {
         self.offsets.push(offset(self.values.len()));
     }
+}
+
+/// Zeros for rows that are there, with room for those that are expected.
+fn zeros<T: Clone + Default>(rows: usize, expected: usize) -> Vec<T> {
+    let mut zeros = Vec::with_capacity(expected.max(rows + 1));
+    zeros.resize(rows, T::default());
+    zeros
 }
 
 /// Arrow's offsets are i32; tables are cut long before.
@@ -101,9 +130,9 @@ pub(super) struct List {
 }
 
 impl List {
-    fn with_nulls(nulls: usize) -> Self {
+    fn with_nulls(nulls: usize, expected: usize) -> Self {
         Self {
-            offsets: vec![0; nulls + 1],
+            offsets: zeros(nulls + 1, expected + 1),
             items: 0,
             column: Column::default(),
         }
@@ -116,6 +145,14 @@ impl List {
 }
 
 impl Column {
+    /// A column that so many rows are expected of.
+    pub(super) fn expecting(rows: usize) -> Self {
+        Self {
+            expected: rows,
+            ..Self::default()
+        }
+    }
+
     /// Makes `row` the next one.
     #[inline]
     fn settle(&mut self, row: usize) {
@@ -224,11 +261,10 @@ impl Column {
         match &mut self.values {
             Values::Float(values) if !is_wide(value) => values.push(value as f64),
             Values::Null => {
-                let mut ints = Ints::default();
-                ints.values.resize(row, 0);
-                ints.values.push(value);
-                ints.wide = is_wide(value);
-                self.values = Values::Int(ints);
+                let mut values = zeros(row, self.expected);
+                values.push(value);
+                let wide = is_wide(value);
+                self.values = Values::Int(Ints { values, wide });
             }
             _ => return self.push_json(row, |out| write_int(out, value)),
         }
@@ -240,7 +276,7 @@ impl Column {
         match &mut self.values {
             Values::Float(values) => values.push(value),
             Values::Null => {
-                let mut values = vec![0.0; row];
+                let mut values = zeros(row, self.expected);
                 values.push(value);
                 self.values = Values::Float(values);
             }
@@ -271,7 +307,10 @@ impl Column {
         if !matches!(self.values, Values::Null) {
             return self.push_json(row, |out| write_string(out, value));
         }
-        let mut texts = Texts::with_nulls(row);
+        let mut texts = Texts::with_nulls(row, self.expected);
+        // The others are about as long, as a rule.
+        let room = (self.expected - row.min(self.expected)) * value.len();
+        texts.values.reserve(room.min(MOST_EXPECTED_BYTES));
         texts.push(value);
         self.values = Values::Utf8(texts);
         self.len = row + 1;
@@ -294,7 +333,9 @@ impl Column {
         self.settle(row);
         match &self.values {
             Values::Struct(_) => {}
-            Values::Null => self.values = Values::Struct(Box::default()),
+            Values::Null => {
+                self.values = Values::Struct(Box::new(Fields::expecting(self.expected)))
+            }
             _ => {
                 self.as_json();
                 return None;
@@ -313,7 +354,9 @@ impl Column {
         self.settle(row);
         match &self.values {
             Values::List(_) => {}
-            Values::Null => self.values = Values::List(Box::new(List::with_nulls(row))),
+            Values::Null => {
+                self.values = Values::List(Box::new(List::with_nulls(row, self.expected)))
+            }
             _ => {
                 self.as_json();
                 return None;
@@ -381,11 +424,12 @@ impl Column {
         Some(())
     }
 
+    /// `from` is where the value stands, with what comes after it.
     #[inline]
-    pub(super) fn add_str(&mut self, row: usize, value: &str) -> Option<()> {
+    pub(super) fn add_str(&mut self, row: usize, value: &str, from: &[u8]) -> Option<()> {
         self.settle_new(row)?;
         match &mut self.values {
-            Values::Utf8(texts) => texts.push(value),
+            Values::Utf8(texts) => texts.push_from(value, from),
             Values::Json(texts) => texts.push_with(|out| write_string(out, value)),
             _ => return None,
         }
@@ -438,7 +482,7 @@ impl Column {
 
 fn json_text(values: Values, len: usize, nulls: &Nulls) -> Texts {
     if matches!(values, Values::Null) {
-        return Texts::with_nulls(len);
+        return Texts::with_nulls(len, 0);
     }
     let (from, array) = finish(values, len, nulls.to_buffer(len));
     let text = widen(&array, &from, &DataType::Json);

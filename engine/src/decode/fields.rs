@@ -15,25 +15,37 @@ use crate::schema::{DataType, Field, struct_array};
 
 /// Fields by name, each with its column.
 ///
-/// Events of one kind have their keys in one order as a rule. So each field remembers which one came
-/// after it the last time: a name is compared with that one first, and looked up only on a miss.
+/// Events of one kind have their keys in one order as a rule, and a stream has few kinds. So each
+/// field remembers which two came after it: a name is compared with those first, and looked up only
+/// where it is neither.
 #[derive(Default)]
 pub(super) struct Fields {
     fields: Vec<FieldColumn>,
     /// Names to places, once there are more than a few.
     places: HashMap<Arc<[u8]>, Place, BuildHasherDefault<DefaultHasher>>,
-    /// The field that objects begin with.
-    first: Place,
+    /// The fields that objects begin with.
+    first: Guesses,
+    /// Rows to make room for in new columns.
+    expected: usize,
 }
 
 type Place = u32;
+
+/// Which field comes next; places that may not be there yet.
+#[derive(Clone, Copy, Default)]
+struct Guesses {
+    /// The one that came the last time.
+    last: Place,
+    /// The one that came before that one did.
+    before: Place,
+}
 
 struct FieldColumn {
     name: Arc<str>,
     /// The name as it stands in an event.
     key: Key,
-    /// The field that followed the last time.
-    next: Place,
+    /// The fields that come next.
+    next: Guesses,
     /// The row that it was first seen in.
     since: usize,
     column: Column,
@@ -94,6 +106,14 @@ impl Fields {
     /// Up to here names are compared one by one.
     const FEW: usize = 8;
 
+    /// No fields yet; so many rows are expected.
+    pub(super) fn expecting(rows: usize) -> Self {
+        Self {
+            expected: rows,
+            ..Self::default()
+        }
+    }
+
     /// Number of fields.
     pub(super) fn len(&self) -> usize {
         self.fields.len()
@@ -109,21 +129,12 @@ impl Fields {
         cursor: &mut Cursor,
         cells: &mut Cells,
     ) -> Option<&mut Column> {
-        let guess = self.guess(*cursor);
-        let place = match self.fields.get(guess as usize) {
-            Some(field) if *field.name == *name => guess,
-            _ => self.find_or_make(name, row, *cursor, cells)?,
+        let place = match self.guessed(*cursor, |field| *field.name == *name) {
+            Some(place) => place,
+            None => self.find_or_make(name, row, *cursor, cells)?,
         };
         cursor.previous = Some(place);
         Some(&mut self.fields[place as usize].column)
-    }
-
-    #[inline]
-    fn guess(&self, cursor: Cursor) -> Place {
-        match cursor.previous {
-            Some(previous) => self.fields[previous as usize].next,
-            None => self.first,
-        }
     }
 
     /// The column of the field whose name stands at `at`, with quotes, and where the name ends.
@@ -135,26 +146,47 @@ impl Fields {
         at: usize,
         cursor: &mut Cursor,
     ) -> Option<(&mut Column, usize)> {
-        let guess = self.guess(*cursor);
-        let place = match self.fields.get(guess as usize) {
-            Some(field) if field.key.is_at(text, at) => guess,
-            _ => self.find_written(text, at, *cursor)?,
+        let place = match self.guessed(*cursor, |field| field.key.is_at(text, at)) {
+            Some(place) => place,
+            None => self.find_written(text, at, *cursor)?,
         };
         cursor.previous = Some(place);
         let field = &mut self.fields[place as usize];
         Some((&mut field.column, at + field.key.len()))
     }
 
+    fn guesses(&mut self, cursor: Cursor) -> &mut Guesses {
+        match cursor.previous {
+            Some(previous) => &mut self.fields[previous as usize].next,
+            None => &mut self.first,
+        }
+    }
+
+    /// The field that was guessed to come next and that `is_it` says it is.
+    #[inline]
+    fn guessed(&mut self, cursor: Cursor, is_it: impl Fn(&FieldColumn) -> bool) -> Option<Place> {
+        let Guesses { last, before } = *self.guesses(cursor);
+        if self.fields.get(last as usize).is_some_and(&is_it) {
+            return Some(last);
+        }
+        if self.fields.get(before as usize).is_some_and(&is_it) {
+            self.follow(cursor, before);
+            return Some(before);
+        }
+        None
+    }
+
+    /// Remembers which field came next.
+    fn follow(&mut self, cursor: Cursor, place: Place) {
+        let guesses = self.guesses(cursor);
+        *guesses = Guesses {
+            last: place,
+            before: guesses.last,
+        };
+    }
+
     #[inline(never)]
     fn find_written(&mut self, text: &[u8], at: usize, cursor: Cursor) -> Option<Place> {
-        if let Some(skipped) = self.fields.get(self.guess(cursor) as usize) {
-            let after = skipped.next;
-            if let Some(field) = self.fields.get(after as usize)
-                && field.key.is_at(text, at)
-            {
-                return Some(after);
-            }
-        }
         let name = text.get(at..)?.strip_prefix(b"\"")?;
         let end = memchr::memchr2(b'"', b'\\', name)?;
         if name[end] == b'\\' {
@@ -165,14 +197,6 @@ impl Fields {
         Some(place)
     }
 
-    /// Remembers which field came next.
-    fn follow(&mut self, cursor: Cursor, place: Place) {
-        match cursor.previous {
-            Some(previous) => self.fields[previous as usize].next = place,
-            None => self.first = place,
-        }
-    }
-
     #[inline(never)]
     fn find_or_make(
         &mut self,
@@ -181,15 +205,6 @@ impl Fields {
         cursor: Cursor,
         cells: &mut Cells,
     ) -> Option<Place> {
-        // A field that is often absent: look at the one after it, and keep the guess.
-        if let Some(skipped) = self.fields.get(self.guess(cursor) as usize) {
-            let after = skipped.next;
-            if let Some(field) = self.fields.get(after as usize)
-                && *field.name == *name
-            {
-                return Some(after);
-            }
-        }
         let place = match self.find(name.as_bytes()) {
             Some(place) => place,
             None => self.make(name, row, cells)?,
@@ -217,10 +232,13 @@ impl Fields {
         self.fields.push(FieldColumn {
             key: Key::new(&name),
             name: Arc::clone(&name),
-            // Most likely the next new field.
-            next: place + 1,
+            // Most likely the next new fields.
+            next: Guesses {
+                last: place + 1,
+                before: place + 2,
+            },
             since: row,
-            column: Column::default(),
+            column: Column::expecting(self.expected),
         });
         if self.fields.len() > Self::FEW {
             if self.places.is_empty() {

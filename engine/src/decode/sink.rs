@@ -53,10 +53,10 @@ struct RowId {
 }
 
 impl Table {
-    fn new(limits: &DecodeLimits) -> Self {
+    fn new(limits: &DecodeLimits, expected: usize) -> Self {
         Self {
-            fields: Fields::default(),
-            rows: Vec::new(),
+            fields: Fields::expecting(expected),
+            rows: Vec::with_capacity(expected),
             cells: Cells::new(limits.max_event_cells),
             bytes: 0,
         }
@@ -71,7 +71,8 @@ impl<'a> Sink<'a> {
             payload: 0,
             index: 0,
             counts: Counts::default(),
-            table: Table::new(limits),
+            // One event a payload, as a rule.
+            table: Table::new(limits, payloads.len()),
             rows: Vec::new(),
             rejects: Vec::new(),
         }
@@ -102,12 +103,12 @@ impl<'a> Sink<'a> {
         if !self.try_event(&mut write) {
             // Too much for what the table has left: try with a table of its own.
             if self.table.rows.is_empty() {
-                self.table = Table::new(&self.limits);
+                self.table = Table::new(&self.limits, 0);
                 return Err(TooLarge);
             }
             self.cut();
             if !self.try_event(&mut write) {
-                self.table = Table::new(&self.limits);
+                self.table = Table::new(&self.limits, 0);
                 return Err(TooLarge);
             }
         }
@@ -200,7 +201,7 @@ impl<'a> Sink<'a> {
 
     /// Ends the table; the next row begins another.
     fn cut(&mut self) {
-        let table = mem::replace(&mut self.table, Table::new(&self.limits));
+        let table = mem::replace(&mut self.table, Table::new(&self.limits, 0));
         if table.rows.is_empty() {
             return;
         }

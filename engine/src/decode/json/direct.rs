@@ -121,6 +121,8 @@ impl Reader<'_> {
         Some(())
     }
 
+    /// The next value. Inlined, so that the most frequent ones cost no call.
+    #[inline(always)]
     fn value(&mut self, column: &mut Column, row: usize) -> Option<()> {
         match self.peek()? {
             b'"' => self.string(column, row),
@@ -128,6 +130,13 @@ impl Reader<'_> {
                 Number::Int(value) => column.add_int(row, value),
                 Number::Float(value) => column.add_float(row, value),
             },
+            first => self.other_value(first, column, row),
+        }
+    }
+
+    #[inline(never)]
+    fn other_value(&mut self, first: u8, column: &mut Column, row: usize) -> Option<()> {
+        match first {
             b'{' => {
                 let fields = column.add_object(row)?;
                 self.inside(|reader| reader.object(fields, row))
@@ -166,21 +175,33 @@ impl Reader<'_> {
         rest.starts_with(word).then(|| self.at += word.len())
     }
 
+    #[inline(always)]
     fn string(&mut self, column: &mut Column, row: usize) -> Option<()> {
         let start = self.at + 1;
         let found = scan(self.text, start)?;
         if self.text[found.end] == b'"' {
             self.at = found.end + 1;
-            let bytes = &self.text[start..found.end];
-            return column.add_str(row, utf8(bytes, found.beyond_ascii)?);
+            let from = &self.text[start..];
+            let value = utf8(&from[..found.end - start], found.beyond_ascii)?;
+            return column.add_str(row, value, from);
         }
-        self.at = self.unescape(start, found.end)?;
-        column.add_str(row, utf8(self.unescaped, true)?)
+        self.escaped_string(start, found.end, column, row)
+    }
+
+    #[inline(never)]
+    fn escaped_string(
+        &mut self,
+        start: usize,
+        first_escape: usize,
+        column: &mut Column,
+        row: usize,
+    ) -> Option<()> {
+        self.at = self.unescape(start, first_escape)?;
+        column.add_str(row, utf8(self.unescaped, true)?, self.unescaped)
     }
 
     /// Puts the text of the string from `start` on, whose first escape is at `end`, into `unescaped`;
     /// gives where the string ends.
-    #[inline(never)]
     fn unescape(&mut self, start: usize, end: usize) -> Option<usize> {
         self.unescaped.clear();
         let (mut start, mut end) = (start, end);
