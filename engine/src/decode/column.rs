@@ -52,8 +52,9 @@ struct Ints {
 /// Bytes of text to make room for at once, at most.
 const MOST_EXPECTED_BYTES: usize = 64 << 10;
 
-/// Bytes that a short text is copied with.
-const BLOCK: usize = 32;
+/// Bytes that a short text is copied with: as many as most texts have, so that the processor need
+/// not guess how many it will be.
+const BLOCK: usize = 64;
 
 fn is_wide(value: i64) -> bool {
     value.unsigned_abs() > EXACT_INTEGERS

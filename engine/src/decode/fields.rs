@@ -10,7 +10,7 @@ use arrow::buffer::NullBuffer;
 
 use super::cells::Cells;
 use super::column::Column;
-use crate::schema::text::write_string;
+use crate::schema::text::quoted_key;
 use crate::schema::{DataType, Field, struct_array};
 
 /// Fields by name, each with its column.
@@ -51,7 +51,7 @@ struct FieldColumn {
     column: Column,
 }
 
-/// A name with its quotes, made for being compared.
+/// A name with its quotes and colon, made for being compared.
 struct Key {
     /// The first bytes, the lowest first, and which of them count.
     head: u128,
@@ -64,8 +64,7 @@ impl Key {
     const HEAD: usize = size_of::<u128>();
 
     fn new(name: &str) -> Self {
-        let mut text = Vec::with_capacity(name.len() + 2);
-        write_string(&mut text, name);
+        let text = quoted_key(name);
         let mut head = [0; Self::HEAD];
         let mut mask = [0; Self::HEAD];
         let len = text.len().min(Self::HEAD);
@@ -137,7 +136,7 @@ impl Fields {
         Some(&mut self.fields[place as usize].column)
     }
 
-    /// The column of the field whose name stands at `at`, with quotes, and where the name ends.
+    /// The column of the field whose name stands at `at`, with quotes and colon, and where those end.
     /// `None` where there is no such field yet, or the name is written with escapes.
     #[inline]
     pub(super) fn known(
@@ -146,13 +145,12 @@ impl Fields {
         at: usize,
         cursor: &mut Cursor,
     ) -> Option<(&mut Column, usize)> {
-        let place = match self.guessed(*cursor, |field| field.key.is_at(text, at)) {
-            Some(place) => place,
+        let (place, end) = match self.guessed(*cursor, |field| field.key.is_at(text, at)) {
+            Some(place) => (place, at + self.fields[place as usize].key.len()),
             None => self.find_written(text, at, *cursor)?,
         };
         cursor.previous = Some(place);
-        let field = &mut self.fields[place as usize];
-        Some((&mut field.column, at + field.key.len()))
+        Some((&mut self.fields[place as usize].column, end))
     }
 
     fn guesses(&mut self, cursor: Cursor) -> &mut Guesses {
@@ -186,15 +184,19 @@ impl Fields {
     }
 
     #[inline(never)]
-    fn find_written(&mut self, text: &[u8], at: usize, cursor: Cursor) -> Option<Place> {
+    fn find_written(&mut self, text: &[u8], at: usize, cursor: Cursor) -> Option<(Place, usize)> {
         let name = text.get(at..)?.strip_prefix(b"\"")?;
-        let end = memchr::memchr2(b'"', b'\\', name)?;
-        if name[end] == b'\\' {
-            return None;
+        let len = memchr::memchr2(b'"', b'\\', name)?;
+        // With an escape it is not looked for; the name that ends before one is another.
+        let (name, rest) = name.split_at(len);
+        let mut rest = rest.strip_prefix(b"\"")?;
+        while let [b' ' | b'\t' | b'\r' | b'\n', after @ ..] = rest {
+            rest = after;
         }
-        let place = self.find(&name[..end])?;
+        let place = self.find(name)?;
         self.follow(cursor, place);
-        Some(place)
+        let rest = rest.strip_prefix(b":")?;
+        Some((place, text.len() - rest.len()))
     }
 
     #[inline(never)]

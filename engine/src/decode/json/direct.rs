@@ -8,7 +8,7 @@
 //! the parser, which decides. So this module never rejects anything, and what it takes is JSON that
 //! the parser would have taken, with the same values.
 
-use super::scan::scan;
+use super::scan::{Scanned, digits, scan};
 use super::split::skip_white_space;
 use crate::decode::cells::Cells;
 use crate::decode::column::{Column, List};
@@ -72,11 +72,6 @@ impl Reader<'_> {
         self.text.get(self.at).copied()
     }
 
-    #[inline]
-    fn expect(&mut self, byte: u8) -> Option<()> {
-        (self.peek()? == byte).then(|| self.at += 1)
-    }
-
     /// The members of an object, whose brace was taken.
     fn object(&mut self, fields: &mut Fields, row: usize) -> Option<()> {
         if self.peek()? == b'}' {
@@ -88,7 +83,6 @@ impl Reader<'_> {
             self.peek()?;
             let (column, end) = fields.known(self.text, self.at, &mut cursor)?;
             self.at = end;
-            self.expect(b':')?;
             self.value(column, row)?;
             match self.peek()? {
                 b',' => self.at += 1,
@@ -185,34 +179,31 @@ impl Reader<'_> {
             let value = utf8(&from[..found.end - start], found.beyond_ascii)?;
             return column.add_str(row, value, from);
         }
-        self.escaped_string(start, found.end, column, row)
+        self.escaped_string(start, found, column, row)
     }
 
+    /// The string from `start` on, of which the part before the first escape was scanned.
     #[inline(never)]
     fn escaped_string(
         &mut self,
         start: usize,
-        first_escape: usize,
+        first: Scanned,
         column: &mut Column,
         row: usize,
     ) -> Option<()> {
-        self.at = self.unescape(start, first_escape)?;
-        column.add_str(row, utf8(self.unescaped, true)?, self.unescaped)
-    }
-
-    /// Puts the text of the string from `start` on, whose first escape is at `end`, into `unescaped`;
-    /// gives where the string ends.
-    fn unescape(&mut self, start: usize, end: usize) -> Option<usize> {
         self.unescaped.clear();
-        let (mut start, mut end) = (start, end);
+        let (mut start, mut part) = (start, first);
+        let mut beyond_ascii = false;
         loop {
-            self.unescaped.extend_from_slice(&self.text[start..end]);
-            match self.text[end] {
-                b'"' => return Some(end + 1),
+            beyond_ascii |= part.beyond_ascii;
+            self.unescaped
+                .extend_from_slice(&self.text[start..part.end]);
+            match self.text[part.end] {
+                b'"' => break,
                 b'\\' => {}
                 _ => return None,
             }
-            let meant = match self.text.get(end + 1)? {
+            let meant = match self.text.get(part.end + 1)? {
                 escaped @ (b'"' | b'\\' | b'/') => *escaped,
                 b'n' => b'\n',
                 b'r' => b'\r',
@@ -223,9 +214,12 @@ impl Reader<'_> {
                 _ => return None,
             };
             self.unescaped.push(meant);
-            start = end + 2;
-            end = scan(self.text, start)?.end;
+            start = part.end + 2;
+            part = scan(self.text, start)?;
         }
+        self.at = part.end + 1;
+        let value = utf8(self.unescaped, beyond_ascii)?;
+        column.add_str(row, value, self.unescaped)
     }
 
     fn number(&mut self) -> Option<Number> {
@@ -283,26 +277,6 @@ const EXACT_DIGITS: usize = 15;
 const POWERS_OF_TEN: [f64; EXACT_DIGITS + 1] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 ];
-
-struct Digits {
-    /// What they mean, appended to what was before; wrong where they are too many.
-    value: u64,
-    end: usize,
-}
-
-/// One or more digits at `start`.
-#[inline]
-fn digits(text: &[u8], start: usize, before: u64) -> Option<Digits> {
-    let mut value = before;
-    let mut end = start;
-    while let Some(digit) = text.get(end).map(|byte| byte.wrapping_sub(b'0'))
-        && digit < 10
-    {
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        end += 1;
-    }
-    (end > start).then_some(Digits { value, end })
-}
 
 /// The text of bytes that hold nothing beyond ASCII, or are looked through.
 fn utf8(bytes: &[u8], beyond_ascii: bool) -> Option<&str> {

@@ -109,6 +109,33 @@ fn payloads_that_would_make_one_document_together_are_not_one() {
     assert_eq!(outcome[5], [r#"{"d":4}"#]);
 }
 
+/// What the short way must leave to the long one, and what both must read alike: beside an event
+/// with the same fields as alone.
+#[rstest]
+#[case::numbers(&["01", "-", "1.", ".5", "+1", "1e", "1e+", "-01", "0x1", "1_0", "--1", "NaN", "1.5.5"])]
+#[case::good_numbers(&["-0", "0", "1e5", "1E-5", "0.0", "-0.0", "123456789012345678",
+    "1234567890123456789", "12345678901234567890", "9007199254740993", "0.1234567890123456789",
+    "123456789.125", "1e400", "1e-400", "4.9e-324", "-1.7976931348623157e308"])]
+#[case::words(&["nul", "nulls", "true", "tru", "False", "falsey", "null"])]
+#[case::strings(&["\"\"", "\"a", "\"a\tb\"", "\"a\u{1}\"", "\"\\n\\\\\\\"\\/\\b\\f\\r\\t\"",
+    "\"\\x\"", "\"\\u0041\"", "\"\\ud800\"", "\"\\ud83d\\ude00\"", "\"\\\"", "\"é\\n€\""])]
+#[case::lists(&["[]", "[1]", "[1,]", "[,1]", "[1 2]", "[1", "[1]]", "[[1]]", "[null]", "[\"x\"]"])]
+#[case::objects(&["{}", "{\"p\":1}", "{\"p\":1,}", "{\"p\" 1}", "{\"p\":1,\"p\":2}", "{p:1}", "{\"p\":1",
+    "{\"p\"\u{c}:1}", "{\"p\" \n:\t1}", "{\"\\u0070\":1}", "{,\"p\":1}", "{\"q\":1}"])]
+#[case::around(&["1 ", "1}", "1,\"s\":\"y\"", "1}{\"n\":2", "1,", "1,,"])]
+fn the_short_way_reads_as_the_long_one(#[case] values: &[&str]) {
+    let known = br#"{"n":1,"f":0.5,"s":"x","l":[1],"o":{"p":1},"t":true}"#;
+    for value in values {
+        for name in ["n", "f", "s", "l", "o", "t"] {
+            let text = format!("{{\"{name}\":{value}}}");
+            let alone = outcome(&decode(&[text.as_bytes()]));
+            let beside = outcome(&decode(&[known, text.as_bytes(), known]));
+            assert_eq!(beside[1], alone[0], "{text}");
+            assert_eq!(beside[0], beside[2], "{text}");
+        }
+    }
+}
+
 #[test]
 fn depth_counts_within_the_event() {
     let nested = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
