@@ -1,9 +1,9 @@
 //! An HTTP proxy in front of an S3 server that gives the errors which S3 gives: 500 and 503, 409, a
-//! lost answer, and an answer 200 with an error in its body.
+//! lost answer, and, the first time that an upload is completed, 200 with an error in the body.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -32,8 +32,6 @@ enum Fault {
     AnswerLost,
     /// It takes effect, and the connection breaks.
     Broken,
-    /// 200 without effect, with an error in the body.
-    ErrorInBody,
 }
 
 const READING: [Fault; 3] = [Fault::InternalError, Fault::SlowDown, Fault::Broken];
@@ -44,7 +42,7 @@ const WRITING: [Fault; 5] = [
     Fault::AnswerLost,
     Fault::Broken,
 ];
-const COMPLETING: [Fault; 3] = [Fault::InternalError, Fault::AnswerLost, Fault::ErrorInBody];
+const COMPLETING: [Fault; 2] = [Fault::InternalError, Fault::AnswerLost];
 
 /// A faulty S3; it ends with this value.
 pub struct FaultyS3 {
@@ -56,7 +54,14 @@ pub struct FaultyS3 {
 struct Shared {
     server: SocketAddr,
     chance: Chance,
-    errors_in_body: AtomicU64,
+    /// Uploads whose Complete has been refused once in the body of an answer 200.
+    refused: Mutex<HashSet<String>>,
+}
+
+impl Shared {
+    fn refused(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl FaultyS3 {
@@ -69,7 +74,7 @@ impl FaultyS3 {
         let shared = Arc::new(Shared {
             server,
             chance,
-            errors_in_body: AtomicU64::new(0),
+            refused: Mutex::new(HashSet::new()),
         });
         let router = Router::new()
             .fallback(handle)
@@ -90,9 +95,9 @@ impl FaultyS3 {
         format!("http://{}", self.address)
     }
 
-    /// How many answers had the status 200 and an error in the body.
-    pub fn errors_in_body(&self) -> u64 {
-        self.shared.errors_in_body.load(Ordering::Relaxed)
+    /// How many uploads were completed after an answer with the status 200 and an error in the body.
+    pub fn errors_in_body(&self) -> usize {
+        self.shared.refused().len()
     }
 }
 
@@ -108,8 +113,12 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         return error(StatusCode::BAD_REQUEST, "IncompleteBody");
     };
     let query = head.uri.query().unwrap_or_default();
+    let completes = head.method == "POST" && query.contains("uploadId=");
+    if completes && shared.refused().insert(query.to_owned()) {
+        return error(StatusCode::OK, "InternalError");
+    }
     let ways: &[Fault] = match head.method.as_str() {
-        "POST" if query.contains("uploadId=") => &COMPLETING,
+        _ if completes => &COMPLETING,
         // The SDK would not see a 409 for something else than a conditional put.
         "PUT" if head.headers.contains_key(header::IF_NONE_MATCH) => &WRITING,
         // An answer without a body cannot break in the middle of it.
@@ -121,10 +130,6 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         Some(Fault::InternalError) => error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
         Some(Fault::SlowDown) => error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
         Some(Fault::Conflict) => error(StatusCode::CONFLICT, "ConditionalRequestConflict"),
-        Some(Fault::ErrorInBody) => {
-            shared.errors_in_body.fetch_add(1, Ordering::Relaxed);
-            error(StatusCode::OK, "InternalError")
-        }
         Some(Fault::AnswerLost | Fault::Broken) | None => {
             let answer = forward(shared.server, &head, &body).await;
             match fault {

@@ -21,16 +21,17 @@ async fn wrong_answers_lose_nothing_and_double_nothing() {
     scene.source.shards = 2;
     scene.source.s3 = Some(faulty.url());
     scene.source.more = "[parquet]\ncompression = \"none\"\nrow_group_size = \"2 MiB\"\n".into();
-    let mut node = Node::start(NODE, &scene.options());
-    // Several windows, each with a file of more than a part, until Complete has lied.
-    while faulty.errors_in_body() == 0 || scene.ledger.len() < 300 {
-        assert!(scene.ledger.len() < 2_000, "no Complete has failed");
-        scene
-            .put(|events| (0..30).map(|_| events.incompressible(250_000)).collect())
-            .await;
-        scene.put(|events| events.mixed(30)).await;
-        scene.all_committed(&mut node).await;
-    }
+    let mut options = scene.options();
+    // Long enough for files of several parts.
+    options.window_ms = 10_000;
+    scene
+        .put(|events| (0..60).map(|_| events.incompressible(250_000)).collect())
+        .await;
+    let mut node = Node::start(NODE, &options);
+    scene.put(|events| events.mixed(300)).await;
+    scene.all_committed(&mut node).await;
+    assert!(faulty.errors_in_body() > 0, "no file had several parts");
+    scene.put(|events| events.mixed(300)).await;
     scene.finish(&mut node).await;
     cli::verify(SHARDMILL, &scene.config());
 }
