@@ -1,4 +1,4 @@
-//! Shardmill: a Kinesis stream becomes minute files of Parquet, each event exactly once.
+#![doc = include_str!("../../README.md")]
 
 pub mod adapters;
 #[cfg(feature = "cli")]
@@ -16,4 +16,4 @@ pub mod progress;
 pub use engine::Shardmill;
 pub use error::Error;
 pub use handle::{CommittedWindow, Handle, News, Subscription};
-pub use shardmill_engine as engine_core;
+pub use shardmill_engine::{log, ports, types};

@@ -305,14 +305,6 @@ impl Source {
     /// The whole source ends with an error.
     fn fail(&mut self, error: Error, ctx: &mut Context<Self>) {
         tracing::error!(source = %self.context.settings.name, %error, "the source stops");
-        for slot in &mut self.lanes {
-            if let Some(addr) = slot.addr.take() {
-                actix::spawn(async move {
-                    // A lane that is gone already has nothing to end.
-                    let _ = addr.send(EndClaim).await;
-                });
-            }
-        }
         self.finish(Err(error), ctx);
     }
 
@@ -326,6 +318,14 @@ impl Source {
             first
         });
         self.stopping = true;
+        // Whatever still runs drops what it holds; a lane that has stopped has nothing to end.
+        for slot in &mut self.lanes {
+            if let Some(addr) = slot.addr.take() {
+                actix::spawn(async move {
+                    let _ = addr.send(EndClaim).await;
+                });
+            }
+        }
         if let Some(clean_up) = self.clean_up.take() {
             // One that is gone has ended.
             actix::spawn(async move {
