@@ -183,11 +183,11 @@ impl WindowEncoder {
         while !queue.is_empty() {
             let mut file = match self.data.take() {
                 Some(file) => file,
-                None => self.open_data(&queue, budget)?,
+                None => self.open_data(&queue),
             };
             let group = next_group(&mut file, &mut queue, group_bytes);
             let written = !group.is_empty();
-            self.write_group(&mut file, group)?;
+            self.write_group(&mut file, group, budget)?;
             self.remembered = Arc::clone(file.inferred());
             self.data = Some(file);
             if !written {
@@ -197,22 +197,18 @@ impl WindowEncoder {
         Ok(())
     }
 
-    fn open_data(
-        &mut self,
-        queue: &VecDeque<BufferedRows>,
-        budget: &Budget,
-    ) -> Result<RowFile, EncodeError> {
+    fn open_data(&mut self, queue: &VecDeque<BufferedRows>) -> RowFile {
         let part = self.next_part;
         self.next_part += 1;
         let incoming = merged_schema(queue);
-        RowFile::open(part, &self.remembered, &incoming, &self.options, budget)
-            .map_err(|source| self.data_file(part).parquet(source))
+        RowFile::open(part, &self.remembered, &incoming, &self.options)
     }
 
     fn write_group(
         &mut self,
         file: &mut RowFile,
         group: Vec<BufferedRows>,
+        budget: &Budget,
     ) -> Result<(), EncodeError> {
         if group.is_empty() {
             return Ok(());
@@ -232,7 +228,7 @@ impl WindowEncoder {
             batches.push(columns);
             credits.push(credit);
         }
-        file.write_row_group(batches)
+        file.write_row_group(batches, budget)
             .map_err(|source| self.data_file(part).parquet(source))?;
         self.give_back(credits);
         Ok(())
@@ -248,7 +244,7 @@ impl WindowEncoder {
             Some(file) => file,
             None => file_properties(&self.options)
                 .and_then(|properties| {
-                    FileWriter::open(reject_schema(), properties.build(), budget)
+                    FileWriter::open(Arc::new(reject_schema()), properties.build(), budget)
                 })
                 .map_err(|source| this.parquet(source))?,
         };

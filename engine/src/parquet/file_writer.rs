@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow_schema::{Schema as ArrowSchema, SchemaRef};
+use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
@@ -66,11 +66,10 @@ pub(super) struct FileWriter {
 
 impl FileWriter {
     pub(super) fn open(
-        schema: ArrowSchema,
+        schema: SchemaRef,
         properties: WriterProperties,
         budget: &Budget,
     ) -> Result<Self> {
-        let schema = Arc::new(schema);
         let parquet_schema = ArrowSchemaConverter::new()
             .with_coerce_types(properties.coerce_types())
             .convert(&schema)?;
@@ -90,16 +89,6 @@ impl FileWriter {
             given_out: 0,
             credit: budget.charge(0),
         })
-    }
-
-    /// The columns of the file.
-    pub(super) fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    /// Whether no row group has been written.
-    pub(super) fn is_empty(&self) -> bool {
-        self.writer.flushed_row_groups().is_empty()
     }
 
     /// Encoded bytes that no chunk has taken yet.

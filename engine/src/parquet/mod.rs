@@ -4,6 +4,7 @@
 //! into row groups of one data file (and one file of rejects). What is encoded leaves it at once as
 //! [`FileChunk`]s, so that a file can be uploaded while its window is still open.
 
+mod column_plan;
 mod encoder;
 mod error;
 mod file_writer;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
-use arrow_schema::{ArrowError, DataType as ArrowType, Field, Schema as ArrowSchema};
+use arrow_schema::{ArrowError, DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::KeyValue;
 
+use super::column_plan::plan_columns;
 use super::file_writer::{FileChunk, FileKind, FileWriter};
 use super::layout::{identity_fields, shard_column};
 use super::options::ParquetOptions;
@@ -22,7 +23,6 @@ const OVERFLOW: &str = "_overflow";
 #[derive(Debug)]
 pub(super) struct RowFile {
     part: u32,
-    max_columns: usize,
     /// What was inferred of the rows; may still go from int53 to int64, which are one in the file.
     inferred: Arc<Schema>,
     /// The event columns as they are stored, under the names of the event.
@@ -30,7 +30,10 @@ pub(super) struct RowFile {
     overflow: bool,
     /// The schema that was last found to fit, so that a run of batches is looked at once.
     fits: Option<Arc<Schema>>,
-    writer: FileWriter,
+    arrow: SchemaRef,
+    options: ParquetOptions,
+    /// Opened with the first rows, which tell how to encode each column.
+    writer: Option<FileWriter>,
 }
 
 impl RowFile {
@@ -40,8 +43,7 @@ impl RowFile {
         known: &Schema,
         incoming: &Schema,
         options: &ParquetOptions,
-        budget: &Budget,
-    ) -> Result<Self> {
+    ) -> Self {
         let inferred = admit_all(known, incoming, options.max_columns);
         let stored = inferred.in_file();
         // A file whose columns are used up has the column at once: the next new field needs it.
@@ -58,16 +60,16 @@ impl RowFile {
             fields.push(Field::new(OVERFLOW, ArrowType::Utf8, true));
         }
         fields.extend(identity_fields());
-        let properties = file_properties(options)?.build();
-        Ok(Self {
+        Self {
             part,
-            max_columns: options.max_columns,
             inferred: Arc::new(inferred),
             stored: Arc::new(stored),
             overflow,
             fits: None,
-            writer: FileWriter::open(ArrowSchema::new(fields), properties, budget)?,
-        })
+            arrow: Arc::new(ArrowSchema::new(fields)),
+            options: options.clone(),
+            writer: None,
+        }
     }
 
     pub(super) fn part(&self) -> u32 {
@@ -80,24 +82,28 @@ impl RowFile {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.writer.is_empty()
+        self.writer.is_none()
     }
 
     pub(super) fn unsent_bytes(&self) -> usize {
-        self.writer.unsent_bytes()
+        self.writer.as_ref().map_or(0, FileWriter::unsent_bytes)
     }
 
     /// Whether rows of this schema can go into this file without losing or changing a value. If so,
     /// what they add to the inferred schema is taken over.
     pub(super) fn admits(&mut self, incoming: &Arc<Schema>) -> bool {
-        if !self.writer.has_room() {
+        if self
+            .writer
+            .as_ref()
+            .is_some_and(|writer| !writer.has_room())
+        {
             return false;
         }
         if self.fits.as_ref().is_some_and(|seen| seen == incoming) {
             return true;
         }
         if !self.inferred.holds(incoming) {
-            let wider = admit(&self.inferred, incoming, self.max_columns);
+            let wider = admit(&self.inferred, incoming, self.options.max_columns);
             let spills = !self.overflow && !wider.holds(incoming);
             if spills || wider.in_file() != *self.stored {
                 return false;
@@ -136,24 +142,41 @@ impl RowFile {
             Arc::clone(&rows.index),
         ]);
         // Types, lengths and nulls are checked here: the library takes them as given.
-        let batch = RecordBatch::try_new(Arc::clone(self.writer.schema()), columns)?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.arrow), columns)?;
         Ok(batch.columns().to_vec())
     }
 
-    pub(super) fn write_row_group(&mut self, batches: Vec<Vec<ArrayRef>>) -> Result<()> {
-        self.writer.write_row_group(batches)
+    /// Writes what [`columns`](Self::columns) made of some batches as one row group.
+    pub(super) fn write_row_group(
+        &mut self,
+        batches: Vec<Vec<ArrayRef>>,
+        budget: &Budget,
+    ) -> Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let builder = file_properties(&self.options)?;
+                let builder = plan_columns(builder, self.arrow.fields(), &batches);
+                let schema = Arc::clone(&self.arrow);
+                self.writer
+                    .insert(FileWriter::open(schema, builder.build(), budget)?)
+            }
+        };
+        writer.write_row_group(batches)
     }
 
     pub(super) fn drain(&mut self) -> Option<FileChunk> {
-        self.writer.drain(FileKind::Data, self.part)
+        self.writer.as_mut()?.drain(FileKind::Data, self.part)
     }
 
     pub(super) fn finish(self, mut metadata: Vec<KeyValue>) -> Result<Option<FileChunk>> {
+        let Some(writer) = self.writer else {
+            return Ok(None);
+        };
         let schema = serde_json::to_string(&*self.inferred)
             .map_err(|error| ParquetError::External(Box::new(error)))?;
         metadata.push(KeyValue::new("shardmill.schema".to_owned(), schema));
-        self.writer
-            .finish(FileKind::Data, self.part, Some(self.inferred), metadata)
+        writer.finish(FileKind::Data, self.part, Some(self.inferred), metadata)
     }
 }
 

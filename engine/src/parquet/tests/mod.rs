@@ -2,6 +2,7 @@
 
 mod batches;
 mod credit;
+mod encodings;
 mod evolution;
 mod random;
 mod values;
