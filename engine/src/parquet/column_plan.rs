@@ -15,11 +15,11 @@ use parquet::file::properties::WriterPropertiesBuilder;
 use parquet::schema::types::ColumnPath;
 
 /// Values that are looked at in each column.
-const SAMPLE: usize = 2_048;
+const SAMPLE: usize = 1_024;
 
 /// A column in whose sample more than this share of the values is distinct (in tenths) goes without
-/// a dictionary. Random draws from some 4,500 values come to this.
-const MAX_DISTINCT_TENTHS: usize = 8;
+/// a dictionary. Random draws from some 5,000 values come to this.
+const MAX_DISTINCT_TENTHS: usize = 9;
 
 /// Sets the encodings of the leaf columns below `fields`, whose first rows are in `batches` (one
 /// array a field).
