@@ -1,6 +1,9 @@
 //! Events like those of real streams, the same for the same seed.
 
 use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
 
 use bytes::Bytes;
 use rand::rngs::StdRng;
@@ -221,6 +224,20 @@ impl Iterator for Events {
         self.number += 1;
         Some(Bytes::copy_from_slice(self.text.as_bytes()))
     }
+}
+
+/// Writes events as lines to a file, until they have at least so many bytes. Gives their bytes.
+pub fn write_lines(kind: Kind, bytes: u64, file: &Path) -> io::Result<u64> {
+    let mut out = BufWriter::new(File::create(file)?);
+    let mut written = 0;
+    let mut events = Events::new(kind, 7);
+    while let (true, Some(event)) = (written < bytes, events.next()) {
+        out.write_all(&event)?;
+        out.write_all(b"\n")?;
+        written += event.len() as u64 + 1;
+    }
+    out.flush()?;
+    Ok(written)
 }
 
 const SECTIONS: [&str; 8] = [
