@@ -16,7 +16,8 @@ impl LaneLog {
     /// is left out and the next entry makes it due again.
     ///
     /// # Errors
-    /// Only what reading the listing of checkpoints can bring.
+    /// What listing and deleting can bring; a refusal is not asked again. Nothing hangs on it: the
+    /// lane may go on.
     pub async fn checkpoint_if_due(&mut self) -> Result<(), LogError> {
         if self.fold().folded.entry < self.checkpoint + self.checkpoint_every {
             return Ok(());
@@ -24,12 +25,13 @@ impl LaneLog {
         if !self.put_checkpoint().await {
             return Ok(());
         }
-        let claim = self.claim();
-        let mut numbers = load::checkpoints(self.objects(), claim.epoch, claim.lane).await?;
+        // A process that may not delete must not wait here for ever: its commits come first.
+        let (claim, objects) = (self.claim(), self.objects().starting_again());
+        let mut numbers = load::checkpoints(&objects, claim.epoch, claim.lane).await?;
         numbers.truncate(numbers.len().saturating_sub(KEEP));
         for number in numbers {
             let name = names::checkpoint(claim.epoch, claim.lane, number);
-            self.objects().delete(&name).await?;
+            objects.delete(&name).await?;
         }
         Ok(())
     }

@@ -100,7 +100,8 @@ impl Walk {
         {
             return Ok(Some(walked));
         }
-        if let Some(lane) = self.lane.take() {
+        if let Some(mut lane) = self.lane.take() {
+            lane.read_checkpoints(&self.objects).await?;
             let fold = lane.end()?;
             self.ends.push(fold.clone());
             return Ok(Some(Walked::Lane(Box::new(fold))));
@@ -157,30 +158,39 @@ impl LaneWalk {
         lane: LaneId,
     ) -> Result<Self, LogError> {
         let epoch = record.epoch;
-        let mut checkpoints = BTreeMap::new();
-        for number in load::checkpoints(objects, epoch, lane).await? {
-            let name = names::checkpoint(epoch, lane, number);
-            if let Some(checkpoint) = objects.get::<Checkpoint>(&name).await? {
-                let fold = LaneFold::from_checkpoint(epoch, lane, checkpoint);
-                checkpoints.insert(number, fold);
-            }
-        }
         let fold = LaneFold::begin(record, lane).ok_or_else(|| LogError::Missing {
             name: names::lanes(epoch),
         })?;
-        let newest = checkpoints.values().next_back().unwrap_or(&fold);
-        Ok(Self {
-            has_expired: newest.folded.state.expired_through.is_some(),
+        let mut walk = Self {
+            has_expired: fold.folded.state.expired_through.is_some(),
             at: EntryAt {
                 epoch,
                 lane,
                 entry: 0,
             },
             fold: Some(fold),
-            checkpoints,
+            checkpoints: BTreeMap::new(),
             listed: VecDeque::new(),
             list_after: Some(names::log_folder(epoch, lane)),
-        })
+        };
+        walk.read_checkpoints(objects).await?;
+        Ok(walk)
+    }
+
+    /// Reads the checkpoints that are there now; whether there is a newer one than before.
+    async fn read_checkpoints(&mut self, objects: &Objects) -> Result<bool, LogError> {
+        let EntryAt { epoch, lane, .. } = self.at;
+        let newest = |walk: &Self| walk.checkpoints.keys().next_back().copied();
+        let before = newest(self);
+        for number in load::checkpoints(objects, epoch, lane).await? {
+            let name = names::checkpoint(epoch, lane, number);
+            if let Some(checkpoint) = objects.get::<Checkpoint>(&name).await? {
+                let fold = LaneFold::from_checkpoint(epoch, lane, checkpoint);
+                self.has_expired |= fold.folded.state.expired_through.is_some();
+                self.checkpoints.insert(number, fold);
+            }
+        }
+        Ok(newest(self) > before)
     }
 
     async fn next(
@@ -198,7 +208,16 @@ impl LaneWalk {
             let Some(entry) = objects.get::<Entry>(&name).await? else {
                 continue;
             };
-            let checked = self.check(at, &entry, window_length)?;
+            let checked = match self.check(at, &entry, window_length) {
+                // Retention may have gone on since the checkpoints were read.
+                Err(error @ (LogError::Missing { .. } | LogError::Broken { .. }))
+                    if self.read_checkpoints(objects).await? =>
+                {
+                    tracing::debug!(%error, "a newer checkpoint may explain it");
+                    self.check(at, &entry, window_length)?
+                }
+                checked => checked?,
+            };
             self.at = at;
             return Ok(Some(Walked::Entry {
                 at,
@@ -226,7 +245,8 @@ impl LaneWalk {
         Ok(self.listed.pop_front())
     }
 
-    /// Checks an entry against those before it, as far as they are there.
+    /// Checks an entry against those before it, as far as they are there. After an error the fold
+    /// is as it was.
     fn check(
         &mut self,
         at: EntryAt,
@@ -235,10 +255,10 @@ impl LaneWalk {
     ) -> Result<bool, LogError> {
         let mut fold = self.fold.take();
         if fold.as_ref().is_none_or(|fold| fold.next() != at) {
-            if let Some(fold) = &fold
-                && !self.may_miss(at.entry - 1)
-            {
-                return Err(missing(fold));
+            if let Some(before) = fold.take_if(|_| !self.may_miss(at.entry - 1)) {
+                let error = missing(&before);
+                self.fold = Some(before);
+                return Err(error);
             }
             // Retention deletes up to a checkpoint, its entry included.
             fold = self.checkpoints.get(&(at.entry - 1)).cloned();
@@ -252,7 +272,10 @@ impl LaneWalk {
                 }
                 // A void claim may stand in a hole.
                 Err(_) if self.may_miss(at.entry) => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.fold = Some(fold);
+                    return Err(error);
+                }
             }
         }
         if let Some(checkpoint) = self.checkpoints.get(&at.entry) {
