@@ -25,6 +25,9 @@ const LEAST_FETCH_LIMIT: u32 = 100;
 const LAG_MARGIN_MS: i64 = 5_000;
 /// The pause after an answer that said that nothing more is there.
 const CAUGHT_UP_PAUSE_MS: i64 = 500;
+/// Kinesis may name a child before it can be read, so only after so many errors in a row (about a
+/// minute) what it does not know is gone.
+const FAILURES_UNTIL_GONE: u32 = 10;
 /// After so many errors in a row the shard iterator is given up too: it may be what is wrong.
 const FAILURES_PER_ITERATOR: u32 = 5;
 
@@ -178,7 +181,7 @@ impl ShardCursor {
             // The backoff goes on: only records show that an iterator works.
             Ok(iterator) => self.phase = Phase::Reading { iterator },
             Err(StreamError::PositionRefused(detail)) => self.position_lost(detail),
-            Err(StreamError::NotFound(detail)) => self.shard_gone(detail),
+            Err(StreamError::NotFound(detail)) => self.not_found(detail, now),
             Err(error) => self.retry(error.to_string(), now),
         }
     }
@@ -384,7 +387,7 @@ impl ShardCursor {
 
     fn fetch_failed(&mut self, error: StreamError, now: TimestampMs) {
         match error {
-            StreamError::NotFound(detail) => self.shard_gone(detail),
+            StreamError::NotFound(detail) => self.not_found(detail, now),
             StreamError::IteratorExpired(_) if self.backoff.failures() == 0 => {
                 // Ordinary after a long wait; only a second one in a row is worth a backoff.
                 self.phase = Phase::NeedIterator;
@@ -426,7 +429,11 @@ impl ShardCursor {
         });
     }
 
-    fn shard_gone(&mut self, detail: String) {
+    fn not_found(&mut self, detail: String, now: TimestampMs) {
+        self.phase = Phase::NeedIterator;
+        if self.backoff.failures() < FAILURES_UNTIL_GONE {
+            return self.retry(StreamError::NotFound(detail).to_string(), now);
+        }
         self.phase = Phase::Failed(CursorError::ShardGone {
             shard: self.shard.clone(),
             position: self.position.clone(),

@@ -30,7 +30,8 @@ pub struct ListingToken(u64);
 pub struct Lineage {
     lanes: BTreeMap<LaneId, BTreeMap<KinesisShardId, Member>>,
     /// Kinesis shards in no lane yet, from listings and from ends.
-    candidates: BTreeMap<KinesisShardId, Candidate>,
+    /// Each with its parents, the one that its ParentShardId names first.
+    candidates: BTreeMap<KinesisShardId, Vec<KinesisShardId>>,
     /// Every child that is known, by parent.
     children: BTreeMap<KinesisShardId, BTreeSet<KinesisShardId>>,
     /// What was forgotten or offered for forgetting never comes back.
@@ -61,12 +62,6 @@ enum End {
     Committed(u64),
     /// Given out by [`Lineage::forgettable`].
     Forgetting,
-}
-
-#[derive(Debug)]
-struct Candidate {
-    parents: Vec<KinesisShardId>,
-    known_since: u64,
 }
 
 impl Lineage {
@@ -139,10 +134,6 @@ impl Lineage {
         self.shown = list.shards.iter().map(|info| info.id.clone()).collect();
         for info in &list.shards {
             self.learn(&info.id, &info.parents);
-            // The listing that shows a child shows its parents too, unless they have aged out.
-            if let Some(candidate) = self.candidates.get_mut(&info.id) {
-                candidate.known_since = candidate.known_since.min(token.0);
-            }
         }
     }
 
@@ -192,27 +183,17 @@ impl Lineage {
     pub fn offers(&mut self) -> Vec<Offer> {
         let mut offers = Vec::new();
         let mut due: Vec<KinesisShardId> = Vec::new();
-        for (id, candidate) in &self.candidates {
-            if candidate
-                .parents
-                .iter()
-                .all(|parent| self.parent_done(parent, candidate))
-            {
+        for (id, parents) in &self.candidates {
+            if parents.iter().all(|parent| self.parent_done(parent, id)) {
                 due.push(id.clone());
             }
         }
         for id in due {
-            let Some(parents) = self.candidates.get(&id).map(|found| &found.parents) else {
+            let Some(parents) = self.candidates.remove(&id) else {
                 continue;
             };
-            let Some(lane) = self.lane_for(parents) else {
-                continue;
-            };
-            let Some(candidate) = self.candidates.remove(&id) else {
-                continue;
-            };
-            let current_window = candidate
-                .parents
+            let lane = self.lane_for(&parents);
+            let current_window = parents
                 .iter()
                 .filter_map(|parent| self.member(parent))
                 .map(|(_, member)| member.current_window)
@@ -221,7 +202,7 @@ impl Lineage {
             self.lanes.entry(lane).or_default().insert(
                 id.clone(),
                 Member {
-                    parents: candidate.parents.clone(),
+                    parents: parents.clone(),
                     current_window,
                     entry_committed: false,
                     end: End::Open,
@@ -231,7 +212,7 @@ impl Lineage {
                 lane,
                 entered: Entered {
                     shard: id,
-                    parents: candidate.parents,
+                    parents,
                     position: Position::Horizon,
                     current_window,
                 },
@@ -240,14 +221,15 @@ impl Lineage {
         offers
     }
 
-    /// Whether some child waits for a listing: a parent of it is in no lane, and only a listing
-    /// begun from now on can show that it has aged out.
+    /// Whether some child waits for a listing: a parent of it is in no lane, and only a listing that
+    /// shows the child can show that the parent has aged out.
     pub fn wants_listing(&self) -> bool {
-        self.candidates.values().any(|candidate| {
-            candidate.parents.iter().any(|parent| {
+        self.candidates.iter().any(|(child, parents)| {
+            parents.iter().any(|parent| {
                 self.member(parent).is_none()
+                    && !self.forgotten.contains(parent)
                     && !self.candidates.contains_key(parent)
-                    && !self.absent(parent, candidate)
+                    && !self.aged_out(parent, child)
             })
         })
     }
@@ -301,17 +283,10 @@ impl Lineage {
     }
 
     fn candidate(&mut self, id: &KinesisShardId, parents: &[KinesisShardId]) {
-        let known_since = self.tick;
-        let candidate = self
-            .candidates
-            .entry(id.clone())
-            .or_insert_with(|| Candidate {
-                parents: Vec::new(),
-                known_since,
-            });
+        let known = self.candidates.entry(id.clone()).or_default();
         for parent in parents {
-            if !candidate.parents.contains(parent) {
-                candidate.parents.push(parent.clone());
+            if !known.contains(parent) {
+                known.push(parent.clone());
             }
         }
     }
@@ -330,37 +305,36 @@ impl Lineage {
     }
 
     /// Read to its end, or aged out while nobody held it unfinished.
-    fn parent_done(&self, parent: &KinesisShardId, child: &Candidate) -> bool {
+    fn parent_done(&self, parent: &KinesisShardId, child: &KinesisShardId) -> bool {
         match self.member(parent) {
             Some((_, member)) => member.end != End::Open,
             None => {
                 self.forgotten.contains(parent)
-                    || (!self.candidates.contains_key(parent) && self.absent(parent, child))
+                    || (!self.candidates.contains_key(parent) && self.aged_out(parent, child))
             }
         }
     }
 
-    /// Whether a listing that must show `parent` if it is retained does not.
-    fn absent(&self, parent: &KinesisShardId, child: &Candidate) -> bool {
-        self.newest
-            .is_some_and(|newest| newest.0 >= child.known_since)
-            && !self.shown.contains(parent)
+    /// Whether the newest listing shows the child and not the parent, which is older.
+    fn aged_out(&self, parent: &KinesisShardId, child: &KinesisShardId) -> bool {
+        self.shown.contains(child) && !self.shown.contains(parent)
     }
 
     /// The lane of the first parent that is in one, else the lane with the fewest open ones.
-    fn lane_for(&self, parents: &[KinesisShardId]) -> Option<LaneId> {
+    fn lane_for(&self, parents: &[KinesisShardId]) -> LaneId {
         let of_parent = parents.iter().find_map(|parent| self.member(parent));
-        of_parent.map(|(lane, _)| lane).or_else(|| {
-            self.lanes
-                .iter()
-                .min_by_key(|(_, members)| {
-                    members
-                        .values()
-                        .filter(|member| member.end == End::Open)
-                        .count()
-                })
-                .map(|(lane, _)| *lane)
-        })
+        let fewest = || {
+            let open = |members: &BTreeMap<_, Member>| {
+                members
+                    .values()
+                    .filter(|member| member.end == End::Open)
+                    .count()
+            };
+            self.lanes.iter().min_by_key(|(_, members)| open(members))
+        };
+        let lane = of_parent.map(|(lane, _)| lane);
+        lane.or_else(|| fewest().map(|(lane, _)| *lane))
+            .unwrap_or(LaneId(0))
     }
 }
 

@@ -292,6 +292,21 @@ struct Task {
     waker: Waker,
 }
 
+impl Drop for Simulation {
+    /// Events and tasks hold the world that holds them.
+    fn drop(&mut self) {
+        let (events, spawned) = {
+            let mut inner = self.world.lock();
+            (
+                std::mem::take(&mut inner.events),
+                std::mem::take(&mut inner.spawned),
+            )
+        };
+        self.tasks.clear();
+        drop((events, spawned));
+    }
+}
+
 impl Simulation {
     pub fn new(seed: u64, start: i64, tracing: bool) -> Self {
         let inner = Inner {

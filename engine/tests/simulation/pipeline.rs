@@ -61,6 +61,7 @@ fn manners(random: &mut Random) -> Manners {
         iterator_life: random.between(2, 300) * 1_000,
         answer: random.below(60) + 1,
         always_zero: random.one_in(4),
+        hidden: [0, 0, 1_000, 4_000][random.below(4)],
         retention: random.between(5, 600) * 1_000,
         empty_while_behind: [0, 3, 20][random.below(3)],
         childless_end: [0, 1, 2][random.below(3)],

@@ -41,6 +41,8 @@ pub struct Manners {
     pub answer: usize,
     /// Says a lag of 0 whenever it gives records.
     pub always_zero: bool,
+    /// A new Kinesis shard is named by its parents at once, but known only so much later, ms.
+    pub hidden: i64,
     /// A closed Kinesis shard is kept so long after it was closed, if it is read.
     pub retention: i64,
     /// "Once in so many answers", 0 is never: empty though there is more; an end that names no
@@ -136,8 +138,9 @@ impl State {
 
     fn list(&mut self, filter: ShardFilter, now: TimestampMs) -> ShardList {
         self.trim(now);
+        let since = now - self.manners.hidden;
         let shown = |shard: &&Shard| match filter {
-            ShardFilter::All => shard.opened <= now && !shard.trimmed,
+            ShardFilter::All => shard.opened <= since && !shard.trimmed,
             ShardFilter::AtTimestamp(time) => {
                 let closed_before = shard.closed.is_some_and(|closed| closed < time);
                 shard.opened <= time && !closed_before && !shard.trimmed
@@ -162,10 +165,11 @@ impl State {
         now: TimestampMs,
     ) -> Result<String, StreamError> {
         self.trim(now);
+        let since = now - self.manners.hidden;
         let shard = self
             .shards
             .get(id)
-            .filter(|shard| shard.opened <= now && !shard.trimmed);
+            .filter(|shard| shard.opened <= since && !shard.trimmed);
         let shard = shard.ok_or_else(|| StreamError::NotFound(id.to_string()))?;
         let place = match from {
             IteratorFrom::TrimHorizon => 0,

@@ -355,12 +355,25 @@ fn a_position_that_is_refused_is_an_error_that_names_it() {
     };
     assert_eq!(error.code(), "source.position_lost");
     assert!(error.to_string().contains("77") && error.to_string().contains("shardId-000000000000"));
+}
 
-    let mut cursor = cursor_at(Position::At(sequence(77)), Window(0));
-    cursor.on_iterator(Err(StreamError::NotFound("no such shard".to_owned())), 0);
-    assert!(
-        matches!(cursor.next(1_000), CursorStep::Failed(error) if error.code() == "source.shard_gone")
-    );
+#[test]
+fn what_kinesis_does_not_know_is_gone_only_after_a_while() {
+    let (mut cursor, mut now) = (cursor_at(Position::Horizon, Window(0)), 0);
+    loop {
+        match cursor.next(now) {
+            CursorStep::Wait { until } => now = until,
+            CursorStep::Iterator(_) => {
+                cursor.on_iterator(Err(StreamError::NotFound("no such shard".to_owned())), now);
+            }
+            CursorStep::Failed(error) => {
+                assert_eq!(error.code(), "source.shard_gone");
+                break;
+            }
+            step => panic!("unexpected step {step:?}"),
+        }
+    }
+    assert!((30_000..120_000).contains(&now), "{now}");
 }
 
 #[test]
