@@ -29,10 +29,11 @@ async fn a_slow_target_slows_the_reading_and_memory_stays_flat() {
     scene.source.s3 = Some(proxy.url());
     (scene.source.shards, scene.source.memory_mib) = (2, 64);
     scene.source.more = "[parquet]\ncompression = \"none\"\n".into();
-    // Three times the budget, none of which can be made smaller.
-    for _ in 0..24 {
+    // More than the budget, none of which can be made smaller. Of records of this size Kinesis gives
+    // 10 MiB at once; ferrokinesis would give any number of larger ones.
+    for _ in 0..80 {
         scene
-            .put(|events| (0..80).map(|_| events.incompressible(100_000)).collect())
+            .put(|events| (0..1_000).map(|_| events.incompressible(1_000)).collect())
             .await;
     }
     proxy.set(Link::SlowTo(1_000_000));
