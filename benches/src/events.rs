@@ -115,7 +115,7 @@ impl Events {
         let (country, cache) = (self.one_of(&COUNTRIES), self.one_of(&["HIT", "MISS"]));
         self.put(format_args!(
             r#"{{"time":"{time}","request_id":"{id}","remote_addr":"{ip}","method":"{method}","host":"{host}","path":"/{section}/{item}","status":{status},"bytes_sent":{bytes},"request_time":{seconds},"user_agent":"{agent}","country":"{country}","cache":"{cache}","tls":{}"#,
-            self.number % 9 != 0
+            !self.number.is_multiple_of(9)
         ));
         if self.chance(60) {
             let from = self.one_of(&SECTIONS);

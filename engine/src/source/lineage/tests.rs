@@ -283,7 +283,7 @@ impl World {
         let first = open.remove(pick % open.len());
         self.stream[first].closed = true;
         let first = self.stream[first].id.clone();
-        if pick / 8 % 2 == 0 && !open.is_empty() {
+        if (pick / 8).is_multiple_of(2) && !open.is_empty() {
             let second = open[pick / 16 % open.len()];
             self.stream[second].closed = true;
             let second = self.stream[second].id.clone();
