@@ -483,6 +483,8 @@ impl World {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
     #[test]
     fn every_kinesis_shard_enters_one_lane_once_after_its_parents(
         lanes in 1_usize..4,
