@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use shardmill_benches::allocator::keep_freed_memory;
 use shardmill_benches::events::{Kind, write_lines};
 use shardmill_benches::measure::process_cpu_seconds;
 use shardmill_engine::budget::Budget;
@@ -39,6 +40,7 @@ const FIRST_ARRIVAL: i64 = 1_795_000_000_000;
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
+    keep_freed_memory();
     let arguments: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| arg != "--bench")

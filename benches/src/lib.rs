@@ -1,4 +1,5 @@
 //! What the benchmarks share.
 
+pub mod allocator;
 pub mod events;
 pub mod measure;
