@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, Float64Array, Int64Array, ListArray,
-    NullArray, StringArray,
+    NullArray,
 };
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 
 use super::fields::Fields;
 use super::nulls::Nulls;
+use super::texts::{Texts, last, offset, tight, zeros};
 use crate::schema::text::{EXACT_INTEGERS, write_bool, write_float, write_int, write_string};
 use crate::schema::{DataType, item_field, widen};
 
@@ -52,73 +53,8 @@ struct Ints {
 /// Bytes of text to make room for at once, at most.
 const MOST_EXPECTED_BYTES: usize = 64 << 10;
 
-/// Bytes that a short text is copied with: as many as most texts have, so that the processor need
-/// not guess how many it will be.
-const BLOCK: usize = 64;
-
 fn is_wide(value: i64) -> bool {
     value.unsigned_abs() > EXACT_INTEGERS
-}
-
-/// Strings end to end, always whole UTF-8.
-struct Texts {
-    offsets: Vec<i32>,
-    values: Vec<u8>,
-}
-
-impl Texts {
-    fn with_nulls(nulls: usize, expected: usize) -> Self {
-        Self {
-            offsets: zeros(nulls + 1, expected + 1),
-            values: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, text: &str) {
-        self.values.extend_from_slice(text.as_bytes());
-        self.close();
-    }
-
-    /// Pushes a text that `from` begins with. Copying a block of fixed size, whatever comes after the
-    /// text, takes fewer steps than copying so many bytes.
-    #[inline]
-    fn push_from(&mut self, text: &str, from: &[u8]) {
-        match from.first_chunk::<BLOCK>() {
-            Some(block) if text.len() <= BLOCK && text.as_ptr() == block.as_ptr() => {
-                let len = self.values.len() + text.len();
-                self.values.extend_from_slice(block);
-                self.values.truncate(len);
-            }
-            _ => self.values.extend_from_slice(text.as_bytes()),
-        }
-        self.close();
-    }
-
-    fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        write(&mut self.values);
-        self.close();
-    }
-
-    /// Ends the text that was appended to `values`.
-    fn close(&mut self) {
-        self.offsets.push(offset(self.values.len()));
-    }
-}
-
-/// Zeros for rows that are there, with room for those that are expected.
-fn zeros<T: Clone + Default>(rows: usize, expected: usize) -> Vec<T> {
-    let mut zeros = Vec::with_capacity(expected.max(rows + 1));
-    zeros.resize(rows, T::default());
-    zeros
-}
-
-/// Arrow's offsets are i32; tables are cut long before.
-fn offset(len: usize) -> i32 {
-    i32::try_from(len).expect("a table is cut before its texts or lists reach 2^31")
-}
-
-fn last(offsets: &[i32]) -> i32 {
-    offsets[offsets.len() - 1]
 }
 
 /// Items of lists end to end.
@@ -185,7 +121,7 @@ impl Column {
             Values::Int(ints) => ints.values.resize(len, 0),
             Values::Float(values) => values.resize(len, 0.0),
             Values::Utf8(texts) | Values::Json(texts) => {
-                texts.offsets.resize(len + 1, last(&texts.offsets));
+                texts.fill(len);
             }
             Values::List(list) => list.offsets.resize(len + 1, last(&list.offsets)),
         }
@@ -204,8 +140,7 @@ impl Column {
             Values::Int(ints) => ints.values.truncate(len),
             Values::Float(values) => values.truncate(len),
             Values::Utf8(texts) | Values::Json(texts) => {
-                texts.offsets.truncate(len + 1);
-                texts.values.truncate(last(&texts.offsets) as usize);
+                texts.truncate(len);
             }
             Values::List(list) => {
                 list.offsets.truncate(len + 1);
@@ -311,7 +246,7 @@ impl Column {
         let mut texts = Texts::with_nulls(row, self.expected);
         // The others are about as long, as a rule.
         let room = (self.expected - row.min(self.expected)) * value.len();
-        texts.values.reserve(room.min(MOST_EXPECTED_BYTES));
+        texts.reserve(room.min(MOST_EXPECTED_BYTES));
         texts.push(value);
         self.values = Values::Utf8(texts);
         self.len = row + 1;
@@ -322,8 +257,7 @@ impl Column {
     pub(super) fn push_json(&mut self, row: usize, write: impl FnOnce(&mut Vec<u8>)) {
         self.settle(row);
         let texts = self.as_json();
-        write(&mut texts.values);
-        texts.close();
+        texts.push_with(write);
         self.len = row + 1;
     }
 
@@ -487,11 +421,7 @@ fn json_text(values: Values, len: usize, nulls: &Nulls) -> Texts {
     }
     let (from, array) = finish(values, len, nulls.to_buffer(len));
     let text = widen(&array, &from, &DataType::Json);
-    let text: &StringArray = text.as_string();
-    Texts {
-        offsets: text.value_offsets().to_vec(),
-        values: text.value_data().to_vec(),
-    }
+    Texts::from_array(text.as_string())
 }
 
 fn finish(values: Values, len: usize, nulls: Option<NullBuffer>) -> (DataType, ArrayRef) {
@@ -513,8 +443,8 @@ fn finish(values: Values, len: usize, nulls: Option<NullBuffer>) -> (DataType, A
             let array = Float64Array::new(tight(values), nulls);
             (DataType::Float64, Arc::new(array))
         }
-        Values::Utf8(texts) => (DataType::Utf8, string_array(texts, nulls)),
-        Values::Json(texts) => (DataType::Json, string_array(texts, nulls)),
+        Values::Utf8(texts) => (DataType::Utf8, texts.finish(nulls)),
+        Values::Json(texts) => (DataType::Json, texts.finish(nulls)),
         Values::List(list) => {
             let (item, items) = list.column.finish(list.items);
             let offsets = OffsetBuffer::new(tight(list.offsets));
@@ -523,25 +453,4 @@ fn finish(values: Values, len: usize, nulls: Option<NullBuffer>) -> (DataType, A
         }
         Values::Struct(fields) => fields.finish(len, nulls),
     }
-}
-
-fn string_array(texts: Texts, nulls: Option<NullBuffer>) -> ArrayRef {
-    let Texts {
-        offsets,
-        mut values,
-    } = texts;
-    debug_assert!(std::str::from_utf8(&values).is_ok());
-    values.shrink_to_fit();
-    let offsets = OffsetBuffer::new(tight(offsets));
-    // SAFETY: `values` is made of whole `&str`s and of text that the writers of `schema::text` make
-    // of whole `&str`s; offsets stand between those.
-    let array = unsafe { StringArray::new_unchecked(offsets, Buffer::from_vec(values), nulls) };
-    Arc::new(array)
-}
-
-/// The values without spare capacity: arrays wait in memory for a row group to fill, and credit
-/// counts their capacity.
-fn tight<T: arrow::datatypes::ArrowNativeType>(mut values: Vec<T>) -> ScalarBuffer<T> {
-    values.shrink_to_fit();
-    ScalarBuffer::from(values)
 }

@@ -12,6 +12,7 @@ mod format;
 mod json;
 mod nulls;
 mod sink;
+mod texts;
 
 #[cfg(test)]
 mod tests;

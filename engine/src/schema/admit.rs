@@ -6,7 +6,7 @@ use super::{DataType, Field, Schema};
 ///
 /// Types of known fields always widen. A new field, at the root or in a struct, is taken in the
 /// order of `incoming` while there is room; what does not fit is left out and goes to the overflow
-/// column ([`super::conform`]). A list whose items need fields that do not fit becomes JSON text,
+/// column ([`super::conform()`]). A list whose items need fields that do not fit becomes JSON text,
 /// since a list cannot be left out in part. A `known` that is over the number already keeps its
 /// fields.
 pub fn admit(known: &Schema, incoming: &Schema, max_columns: usize) -> Schema {

@@ -1,8 +1,8 @@
 //! Inferred schemas: a lattice of types that widen and never change a value.
 //!
 //! Batches carry what was seen in them ([`Schema`]); a file's schema is the known one widened by
-//! what comes ([`admit`]), made storable ([`Schema::in_file`]), and rows are brought to it by
-//! [`conform`]. [`widen`] is the only way from one type to another.
+//! what comes ([`admit()`]), made storable ([`Schema::in_file`]), and rows are brought to it by
+//! [`conform()`]. [`widen()`] is the only way from one type to another.
 
 mod admit;
 mod arrow;

@@ -9,12 +9,17 @@
 //!   stay events. [`split`] says where it ends.
 //! - Of equal keys the last one wins. Numbers beyond int64 and float64 keep their digits.
 //!
-//! The way: payloads are first taken for one document each and parsed many at a time. Where that
-//! fails, halves are tried, down to the payload that is to blame; only that one is split, and its
-//! parts are parsed in the same way. Both ways make the same of a good payload.
+//! There are two ways. The short one ([`direct`]) takes events that bring no new field or type, which
+//! are most of them, from their bytes straight into the columns. The long one ([`parse`], [`walk`])
+//! has simd-json put values on a tape and walks that: payloads are first taken for one document each
+//! and parsed many at a time; where that fails, halves are tried, down to the payload that is to
+//! blame; only that one is split, and its parts are parsed in the same way. All make the same of a
+//! payload; which is taken is a matter of speed.
 
 mod direct;
+mod group;
 mod numbers;
+mod pace;
 mod parse;
 mod reason;
 mod scan;
@@ -26,6 +31,8 @@ use std::ops::Range;
 use simd_json::Node;
 
 use self::direct::Direct;
+use self::group::{Group, Kind, Unit, Units};
+use self::pace::Pace;
 use self::parse::{ParseError, Parsed, Parser};
 use self::split::{Part, Splitter, skip_white_space};
 use self::walk::{Nodes, Walk, skip};
@@ -47,129 +54,6 @@ pub(super) struct Json {
     group_bytes: usize,
     /// Whether the last payload that had to be split held several documents.
     expect_lines: bool,
-}
-
-/// Whether the short way is worth a try. It matters for speed alone.
-struct Pace {
-    /// Falls with failures; at zero there is a break.
-    patience: u32,
-    /// Payloads of the break that are left.
-    waiting: u32,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            patience: Self::MOST,
-            waiting: 0,
-        }
-    }
-}
-
-impl Pace {
-    const MOST: u32 = 32;
-    /// What a failure costs, in successes.
-    const FAILURE: u32 = 4;
-    /// Payloads that a break lasts.
-    const BREAK: u32 = 64;
-
-    fn went(&mut self, well: bool) {
-        if well {
-            self.patience = (self.patience + 1).min(Self::MOST);
-            return;
-        }
-        self.patience = self.patience.saturating_sub(Self::FAILURE);
-        if self.patience == 0 {
-            self.waiting = Self::BREAK;
-            self.patience = Self::FAILURE;
-        }
-    }
-
-    /// Whether to try with this payload.
-    fn try_directly(&mut self) -> bool {
-        let waited = self.waiting == 0;
-        self.waiting = self.waiting.saturating_sub(1);
-        waited
-    }
-
-    /// Whether the next payload will be tried.
-    fn directly_next(&self) -> bool {
-        self.waiting == 0
-    }
-}
-
-/// Pieces of one payload that are parsed together or not at all.
-struct Unit {
-    payload: usize,
-    kind: Kind,
-    pieces: Range<usize>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// The whole payload, taken for one document.
-    Whole,
-    /// The lines of a payload, taken for one document each.
-    Lines,
-    /// A document that was split off.
-    Document,
-    /// An item of a list at the root that was split off.
-    Item,
-}
-
-/// Units with their pieces: ranges of bytes in the unit's payload.
-#[derive(Default)]
-struct Units {
-    units: Vec<Unit>,
-    pieces: Vec<Range<usize>>,
-    bytes: usize,
-}
-
-impl Units {
-    fn add(&mut self, payload: usize, kind: Kind, pieces: impl Iterator<Item = Range<usize>>) {
-        let start = self.pieces.len();
-        self.pieces
-            .extend(pieces.inspect(|piece| self.bytes += piece.len()));
-        self.units.push(Unit {
-            payload,
-            kind,
-            pieces: start..self.pieces.len(),
-        });
-    }
-
-    fn clear(&mut self) {
-        self.units.clear();
-        self.pieces.clear();
-        self.bytes = 0;
-    }
-}
-
-/// What is read in one go: the payloads, and units of them with the ranges of their pieces.
-#[derive(Clone, Copy)]
-struct Group<'a> {
-    payloads: &'a [Payload],
-    pieces: &'a [Range<usize>],
-    units: &'a [Unit],
-}
-
-impl<'a> Group<'a> {
-    fn halves(self) -> [Self; 2] {
-        let (left, right) = self.units.split_at(self.units.len() / 2);
-        [left, right].map(|units| Self { units, ..self })
-    }
-
-    fn data(&self, unit: &Unit) -> &'a [u8] {
-        &self.payloads[unit.payload].data
-    }
-
-    fn pieces(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.units.iter().flat_map(move |unit| {
-            let data = self.data(unit);
-            self.pieces[unit.pieces.clone()]
-                .iter()
-                .map(move |piece| &data[piece.clone()])
-        })
-    }
 }
 
 impl Format for Json {
@@ -237,8 +121,8 @@ impl Json {
         while at < data.len() {
             sink.payload(place);
             let read = sink.event_like_others(|row| {
-                let end = self.direct.read(data, at, self.max_depth, row)?;
-                Some(end - at)
+                let bytes = self.direct.read(data, at, self.max_depth, row)? - at;
+                (bytes <= self.max_event_bytes).then_some(bytes)
             });
             self.pace.went(read.is_some());
             match read {

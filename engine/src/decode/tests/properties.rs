@@ -127,29 +127,30 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What two equal documents have in common: no null members, one spelling for a number.
-fn normal(value: Value) -> Value {
-    match value {
-        Value::Number(number) => match number.as_f64() {
-            Some(float)
-                if number.is_f64()
-                    && float.trunc() == float
-                    && float.abs() <= 9_007_199_254_740_992.0
-                    && !(float == 0.0 && float.is_sign_negative()) =>
-            {
-                Value::from(float as i64)
-            }
-            _ => Value::Number(number),
-        },
-        Value::Array(items) => Value::Array(items.into_iter().map(normal).collect()),
-        Value::Object(members) => Value::Object(
-            members
-                .into_iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(key, value)| (key, normal(value)))
-                .collect(),
-        ),
-        other => other,
+/// Whether a row holds the document, where null members count as absent. Integers are compared
+/// exactly. Floats may differ in the last digit, because serde_json itself reads some of them one
+/// off; that ours are exact is another test.
+fn alike(found: &Value, document: &Value) -> bool {
+    match (found, document) {
+        (Value::Object(found), Value::Object(document)) => {
+            let members = document.iter().filter(|(_, value)| !value.is_null());
+            found.len() == members.clone().count()
+                && members
+                    .into_iter()
+                    .all(|(key, value)| found.get(key).is_some_and(|found| alike(found, value)))
+        }
+        (Value::Array(found), Value::Array(document)) => {
+            found.len() == document.len()
+                && found
+                    .iter()
+                    .zip(document)
+                    .all(|(found, item)| alike(found, item))
+        }
+        (Value::Number(found), Value::Number(number)) if number.is_f64() => {
+            let (found, float) = (found.as_f64().unwrap(), number.as_f64().unwrap());
+            (found - float).abs() <= float.abs() * f64::EPSILON
+        }
+        (found, document) => found == document,
     }
 }
 
@@ -211,7 +212,7 @@ proptest! {
         prop_assert!(decoded.rejects.is_empty());
         for (texts, doc) in outcome(&decoded).iter().zip(&docs) {
             prop_assert_eq!(texts.len(), 1);
-            prop_assert_eq!(normal(parsed(&texts[0])), normal(parsed(&doc.text())));
+            prop_assert!(alike(&parsed(&texts[0]), &parsed(&doc.text())), "{}", texts[0]);
         }
     }
 
@@ -259,7 +260,7 @@ proptest! {
         let decoded = decode(&payloads);
         prop_assert_eq!(decoded.counts.rows as usize, texts.len());
         for (found, text) in outcome(&decoded).iter().zip(&texts) {
-            prop_assert_eq!(normal(parsed(&found[0])), normal(parsed(text)));
+            prop_assert!(alike(&parsed(&found[0]), &parsed(text)), "{}", found[0]);
         }
     }
 
@@ -286,7 +287,7 @@ proptest! {
             prop_assert_eq!(&alone[0], found, "{:?}", String::from_utf8_lossy(payload));
             if let Ok(Value::Object(object)) = serde_json::from_slice(payload) {
                 prop_assert_eq!(found.len(), 1);
-                prop_assert_eq!(normal(parsed(&found[0])), normal(Value::Object(object)));
+                prop_assert!(alike(&parsed(&found[0]), &Value::Object(object)), "{}", found[0]);
             }
         }
     }

@@ -243,13 +243,25 @@ fn an_event_of_too_many_bytes_is_a_reject() {
         max_event_bytes: 10,
         ..DecodeLimits::default()
     };
-    let decoded = decode_with(limits, &[br#"{"a":1}{"a":"0123456789"}{"a":2}"#]);
+    let decoded = decode_with(limits.clone(), &[br#"{"a":1}{"a":"0123456789"}{"a":2}"#]);
     assert_eq!(
         outcome(&decoded).concat(),
         [
             r#"{"a":1}"#,
             r#"decode.too_large {"a":"0123456789"}"#,
             r#"{"a":2}"#,
+        ]
+    );
+    let decoded = decode_with(
+        limits,
+        &[br#"{"a":"x"}"#, br#"{"a":"xyz"}"#, br#"{"a":""}"#],
+    );
+    assert_eq!(
+        outcome(&decoded).concat(),
+        [
+            r#"{"a":"x"}"#,
+            r#"decode.too_large {"a":"xyz"}"#,
+            r#"{"a":""}"#
         ]
     );
 }
