@@ -1,7 +1,7 @@
 //! What a running source tells about itself: counters, rates' raw material, lag, windows, memory,
 //! latencies, and a line for every actor.
 //!
-//! [`Progress`] is a snapshot; its JSON keys are stable. [`Meter`] is what the actors write to: one
+//! [`Progress`] is a snapshot; its JSON keys are stable. `Meter` is what the actors write to: one
 //! for each source, without a lock on the data path but the histograms' own, taken once a batch.
 
 use std::collections::BTreeMap;

@@ -111,7 +111,7 @@ pub struct FileName {
 }
 
 impl FileName {
-    /// Reads a name that [`file`] made; `None` for any other.
+    /// Reads a name that [`file()`] made; `None` for any other.
     pub fn parse(name: &str) -> Option<Self> {
         let (folder, rest) = name.split_once('/')?;
         let kind = FileKind::ALL

@@ -188,7 +188,7 @@ impl Folded {
 }
 
 impl LaneState {
-    /// The state after a commit that [`check::commit`] has let pass.
+    /// The state after a commit that `check::commit` has let pass.
     pub fn apply(&mut self, commit: &Commit) {
         for entered in &commit.entered {
             let state = ShardState {
