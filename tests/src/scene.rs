@@ -70,12 +70,10 @@ impl Scene {
 
     /// What a node is told if nothing is to fail.
     pub fn options(&self) -> NodeOptions {
-        let mut options = NodeOptions::new(self.config());
-        if matches!(self.target, Target::S3(_)) {
-            // S3 takes no smaller ones.
-            options.part_size = 5 << 20;
+        NodeOptions {
+            part_size: self.target.least_part_size(),
+            ..NodeOptions::new(self.config())
         }
-        options
     }
 
     /// What is committed now.

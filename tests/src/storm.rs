@@ -194,6 +194,7 @@ impl Storm<'_> {
             store_faults: [0.0, 0.02, 0.1][random.random_range(0..3)],
             stream_faults: [0.0, 0.02, 0.1][random.random_range(0..3)],
             seed: random.random(),
+            part_size: self.target.least_part_size(),
             ..NodeOptions::new(self.source.write(self.folder.path()))
         }
     }
@@ -219,7 +220,10 @@ impl Storm<'_> {
 
     /// A last node commits what is left and stops; nothing else is there then.
     async fn calm_down(mut self) -> Aftermath {
-        let options = NodeOptions::new(self.source.write(self.folder.path()));
+        let options = NodeOptions {
+            part_size: self.target.least_part_size(),
+            ..NodeOptions::new(self.source.write(self.folder.path()))
+        };
         let config = options.config.clone();
         let mut node = Node::start(self.plan.program, &options);
         let ledger = self.traffic.stop().await;

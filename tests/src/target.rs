@@ -48,6 +48,14 @@ impl Target {
         }
     }
 
+    /// The smallest parts that an upload may have, so that tests send several.
+    pub fn least_part_size(&self) -> usize {
+        match self {
+            Target::Local(_) => 32 << 10,
+            Target::S3(_) => 5 << 20,
+        }
+    }
+
     /// What is committed of the source `name` now.
     ///
     /// # Errors
