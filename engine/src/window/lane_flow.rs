@@ -38,6 +38,9 @@ pub struct LaneFlow {
     closing_through: Option<Window>,
     /// How far a lane without open Kinesis shards may close.
     idle_through: Option<Window>,
+    /// Windows that readers could fill when a child entered below them: what is under way for them
+    /// counts as open.
+    granted: BTreeSet<Window>,
     /// Entries that no commit names yet.
     entered: Vec<Entered>,
     /// Ended Kinesis shards that the next commit forgets.
@@ -69,6 +72,7 @@ impl LaneFlow {
             closed_through: state.closed_through,
             closing_through: state.closed_through,
             idle_through: None,
+            granted: BTreeSet::new(),
             entered: Vec::new(),
             forgotten: Vec::new(),
             ends_reached: Vec::new(),
@@ -95,27 +99,35 @@ impl LaneFlow {
 
     /// The last window that readers may fill, so that no more than `max_open_windows` are open. It
     /// is never below the lowest window that is not committed: what that one waits for may be read,
-    /// even if a child has entered below as many open windows as there may be.
+    /// so a child that enters below the open windows may open one more.
     pub fn window_limit(&self) -> Window {
+        let mut limit = self.lowest();
+        let pending = self
+            .windows
+            .keys()
+            .filter(|window| !self.granted.contains(window));
+        let others = pending
+            .chain(&self.granted)
+            .filter(|window| **window > limit)
+            .count();
+        let most = usize::try_from(self.limits.max_open_windows).unwrap_or(usize::MAX);
+        let mut free = most.saturating_sub(others + 1);
+        let taken = |window| self.windows.contains_key(&window) || self.granted.contains(&window);
+        while free > 0 || taken(limit.next()) {
+            limit = limit.next();
+            free -= usize::from(!taken(limit));
+        }
+        limit
+    }
+
+    /// The lowest window that is not committed and may hold payloads.
+    fn lowest(&self) -> Window {
         let lowest = self
             .lowest_current()
             .into_iter()
             .chain(self.first_pending())
             .min();
-        let above_closing = || self.closing_through.map_or(Window(i64::MIN), Window::next);
-        let mut limit = lowest.unwrap_or_else(above_closing);
-        let elsewhere = self
-            .windows
-            .keys()
-            .filter(|window| **window != limit)
-            .count();
-        let most = usize::try_from(self.limits.max_open_windows).unwrap_or(usize::MAX);
-        let mut free = most.saturating_sub(elsewhere + 1);
-        while free > 0 || self.windows.contains_key(&limit.next()) {
-            limit = limit.next();
-            free -= usize::from(!self.windows.contains_key(&limit));
-        }
-        limit
+        lowest.unwrap_or_else(|| self.closing_through.map_or(Window(i64::MIN), Window::next))
     }
 
     /// The Kinesis shard that the lane's watermark waits for: its fetch must never wait for credit.
@@ -197,6 +209,12 @@ impl LaneFlow {
             position: entered.position.clone(),
             current_window: window,
         };
+        let lowest = self.lowest();
+        if window < lowest {
+            let limit = self.window_limit();
+            self.granted.retain(|granted| *granted > lowest);
+            self.granted.extend((lowest.0..=limit.0).map(Window));
+        }
         self.shards.insert(
             entered.shard.clone(),
             ShardFlow::new(entered.position.clone(), window),

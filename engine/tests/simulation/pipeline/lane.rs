@@ -127,7 +127,10 @@ impl Process {
             // A lane that is just starting again gets its offers anew.
             if let Some(tip) = shared.tips.get_mut(&offer.lane) {
                 match tip.flow.enter(offer.entered) {
-                    Ok(from) => tip.to_read.push(from),
+                    Ok(from) => {
+                        tip.entered += 1;
+                        tip.to_read.push(from);
+                    }
                     Err(fault) => tip.note(Err(fault)),
                 }
             }

@@ -38,6 +38,8 @@ pub struct Tip {
     /// Kinesis shards that have entered and have no reader yet.
     pub to_read: Vec<ReadFrom>,
     max_open_windows: usize,
+    /// Children that have entered under this claim.
+    pub entered: usize,
     /// The fetch that never waits for credit, for the Kinesis shard that holds the watermark.
     pub kept: KeptFetch,
 }
@@ -56,6 +58,7 @@ impl Tip {
             lost: None,
             to_read,
             max_open_windows: usize::try_from(limits.max_open_windows).expect("small"),
+            entered: 0,
             kept,
         }
     }
@@ -79,10 +82,10 @@ impl Tip {
             }
             Err(fault) => self.note(Err(fault)),
         }
-        // A child may enter below the windows that are open, and needs one of its own.
+        // Each child may have entered below the windows that were open, and needs one of its own.
         let open = self.writers.len();
         assert!(
-            open <= self.max_open_windows + 1,
+            open <= self.max_open_windows + self.entered,
             "I6: {open} windows are open: {:?}",
             self.flow.snapshot()
         );
