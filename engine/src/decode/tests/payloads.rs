@@ -59,9 +59,27 @@ pub(super) fn decode(payloads: &[&[u8]]) -> DecodedBatch {
     decode_with(DecodeLimits::default(), payloads)
 }
 
+/// Decodes payloads the short way where that goes, and again many at a time the long way: both must
+/// come to the same.
 pub(super) fn decode_with(limits: DecodeLimits, payloads: &[&[u8]]) -> DecodedBatch {
     let budget = Budget::new(1 << 20);
-    Decoder::new(limits).decode(batch(payloads, &budget), &budget)
+    let decoded = Decoder::new(limits.clone()).decode(batch(payloads, &budget), &budget);
+    let mut long_way = Decoder::new(limits);
+    // After so many that are not for the short way it is left alone for a while.
+    long_way.decode(batch(&[b"[]".as_slice(); 8], &budget), &budget);
+    let long = long_way.decode(batch(payloads, &budget), &budget);
+    assert_eq!(outcome(&decoded), outcome(&long));
+    let (schema, long_schema) = (schema_of(&decoded), schema_of(&long));
+    assert!(schema.holds(&long_schema) && long_schema.holds(&schema));
+    decoded
+}
+
+/// The schema that holds all rows of a batch.
+pub(super) fn schema_of(batch: &DecodedBatch) -> Schema {
+    batch
+        .rows
+        .iter()
+        .fold(Schema::default(), |schema, rows| schema.merge(&rows.schema))
 }
 
 /// What each payload became, in the order of `_index`: an event as its canonical text, a reject as

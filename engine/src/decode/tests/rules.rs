@@ -198,6 +198,45 @@ fn types_widen_within_a_batch() {
 }
 
 #[test]
+fn types_widen_by_events_that_bring_no_field() {
+    let decoded = decode(&[
+        br#"{"i":1,"f":0.5,"w":1}"#,
+        br#"{"i":2,"f":1,"w":2}"#,
+        br#"{"i":9007199254740992,"f":-9007199254740992,"w":9007199254740993}"#,
+    ]);
+    let types: Vec<&DataType> = decoded.rows[0]
+        .schema
+        .fields
+        .iter()
+        .map(|field| &field.data_type)
+        .collect();
+    assert_eq!(
+        types,
+        [&DataType::Int53, &DataType::Float64, &DataType::Int64]
+    );
+}
+
+#[test]
+fn a_payload_cannot_make_up_for_what_its_neighbours_swallow() {
+    // The first has a value and an empty string too many, the other two one too few.
+    let decoded = decode(&[
+        br#"{"b":1},"",{"b":2}"#,
+        br#"{"a":[1"#,
+        br#"2]}"#,
+        br#"{"d":4}"#,
+    ]);
+    assert_eq!(
+        outcome(&decoded),
+        [
+            vec![r#"{"b":1}"#, r#"json.syntax ,"",{"b":2}"#],
+            vec![r#"json.syntax {"a":[1"#],
+            vec!["json.not_an_object 2", "json.syntax ]}"],
+            vec![r#"{"d":4}"#],
+        ]
+    );
+}
+
+#[test]
 fn a_batch_of_data_as_keys_is_cut_and_not_blown_up() {
     let limits = DecodeLimits {
         max_table_cells: 1_000,
