@@ -63,7 +63,11 @@ fn plan(
                 .collect();
             plan(builder, below(&path, &["list", "element"]), &items)
         }
-        _ => plan_leaf(builder, ColumnPath::new(path), arrays),
+        // Arrival times hardly go back: their differences are small.
+        DataType::Timestamp(..) => builder
+            .set_column_dictionary_enabled(path.clone().into(), false)
+            .set_column_encoding(path.into(), Encoding::DELTA_BINARY_PACKED),
+        _ => plan_leaf(builder, path.into(), arrays),
     }
 }
 

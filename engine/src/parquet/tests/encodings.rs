@@ -67,6 +67,7 @@ fn values_that_hardly_repeat_get_no_dictionary() {
         ("nested.ids.list.element", false),
         ("_sequence", false),
         ("_partition_key", true),
+        ("_arrival", false),
         ("_shard", true),
     ] {
         assert_eq!(has_dictionary(&file, path), wanted, "{path}");
