@@ -237,17 +237,14 @@ fn ended(state: &LaneState, commit: &Commit) -> Result<(), EntryFault> {
 
 /// The files hold what the ranges count: a dropped batch cannot pass.
 fn counts(commit: &Commit) -> Result<(), EntryFault> {
-    let rows = commit.ranges.values().map(|range| range.counts.rows).sum();
-    let rejects = commit
-        .ranges
-        .values()
-        .map(|range| range.counts.rejects)
-        .sum();
+    let counts = commit.ranges.values().map(|range| range.counts);
+    let rows = sum(counts.clone().map(|counts| counts.rows));
+    let rejects = sum(counts.map(|counts| counts.rejects));
     for (what, files, ranges) in [
         ("rows", &commit.files, rows),
         ("rejects", &commit.rejects, rejects),
     ] {
-        let files = files.iter().map(|file| file.rows).sum();
+        let files = sum(files.iter().map(|file| file.rows));
         if files != ranges {
             return Err(EntryFault::Counts {
                 what,
@@ -257,6 +254,11 @@ fn counts(commit: &Commit) -> Result<(), EntryFault> {
         }
     }
     Ok(())
+}
+
+/// A sum that damaged numbers do not overflow.
+fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use super::names::{FileName, hour_folder};
 use super::objects::Objects;
-use super::start::required;
-use super::{Cleaned, EndedClaim, Folded, LaneLog, LanesRecord, LogError, load, names};
+use super::{Cleaned, EndedClaim, Folded, LaneLog, LanesRecord, LogError, load};
 use crate::types::{
     ClaimNumber, ClaimRef, Epoch, FileKind, LaneId, TimestampMs, Window, WindowLength,
 };
@@ -154,7 +153,7 @@ impl Cleanup {
         let first = self.settled.map_or(1, |settled| settled.0 + 1);
         let mut earlier = BTreeMap::new();
         for epoch in (first..self.record.epoch.0).map(Epoch) {
-            let record: LanesRecord = required(&self.objects, &names::lanes(epoch)).await?;
+            let record: LanesRecord = load::read_lanes(&self.objects, epoch).await?;
             let mut lanes = Vec::new();
             for lane in record.lane_ids() {
                 let fold = load::newest_checkpoint(&self.objects, &record, lane).await?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::objects::Objects;
-use super::start::required;
 use super::{
     Entry, EntryAt, EntryBody, LaneFold, LanesRecord, LogError, SourceRecord, load, names,
 };
@@ -94,7 +93,7 @@ impl Follower {
             };
             let record = match self.from {
                 From::Newest => newest,
-                From::First => required(&self.objects, &names::lanes(Epoch(1))).await?,
+                From::First => load::read_lanes(&self.objects, Epoch(1)).await?,
             };
             self.enter(record, &mut news).await?;
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::load::required;
 use super::objects::{Objects, Put, to_json};
-use super::start::required;
 use super::{FORMAT_VERSION, LogError, names};
 use crate::ports::{Host, Store};
 use crate::types::TimestampMs;

@@ -22,6 +22,8 @@ pub struct Guard {
 struct LastPut {
     entry: u64,
     at: TimestampMs,
+    /// Whether the next entry has been sent and is not answered yet.
+    under_way: bool,
 }
 
 impl Guard {
@@ -36,6 +38,7 @@ impl Guard {
             last: Arc::new(Mutex::new(LastPut {
                 entry: claim.claim.0,
                 at,
+                under_way: false,
             })),
         }
     }
@@ -45,8 +48,16 @@ impl Guard {
         self.claim
     }
 
+    pub(super) fn put_begins(&self) {
+        self.lock().under_way = true;
+    }
+
     pub(super) fn put_succeeded(&self, entry: u64, at: TimestampMs) {
-        *self.lock() = LastPut { entry, at };
+        *self.lock() = LastPut {
+            entry,
+            at,
+            under_way: false,
+        };
     }
 
     /// To be asked right before a data object of this claim is put or completed. Answers at once
@@ -56,26 +67,43 @@ impl Guard {
     /// # Errors
     /// `log.fenced` or `log.superseded` if the claim is over: the object must not be put.
     pub async fn check(&self) -> Result<(), LogError> {
-        let LastPut { mut entry, at } = *self.lock();
-        if self.is_recent(at) {
+        if self.is_recent(self.lock().at) {
             return Ok(());
         }
         loop {
+            let asked = self.ground.objects.now();
+            self.look().await?;
+            if self.is_recent(asked) {
+                return Ok(());
+            }
+            // The process has been paused while it waited: the answer is of another time.
+        }
+    }
+
+    /// Reads the head of the log.
+    async fn look(&self) -> Result<(), LogError> {
+        let LastPut {
+            mut entry,
+            under_way,
+            ..
+        } = *self.lock();
+        // The entry that is under way may have taken effect, and the retention of whoever took the
+        // lane over may have deleted it; the claim behind it is never deleted.
+        let mut may_be_gone = under_way;
+        loop {
+            entry += 1;
             let at = EntryAt {
                 epoch: self.claim.epoch,
                 lane: self.claim.lane,
-                entry: entry + 1,
+                entry,
             };
             let name = names::entry(at.epoch, at.lane, at.entry);
-            let asked = self.ground.objects.now();
             let Some(there) = self.ground.objects.get::<Entry>(&name).await? else {
-                if self.is_recent(asked) {
-                    return Ok(());
+                if std::mem::take(&mut may_be_gone) {
+                    continue;
                 }
-                // The process has been paused while it waited: the answer is of another time.
-                continue;
+                return Ok(());
             };
-            entry += 1;
             // An append of this claim that is under way may stand there already.
             let ours = there.head.process == self.ground.identity.process
                 && there.head.claim == self.claim.claim
@@ -83,6 +111,7 @@ impl Guard {
             if !ours {
                 return Err(lost_to(&self.ground, self.claim, at, &there).await?);
             }
+            may_be_gone = false;
         }
     }
 

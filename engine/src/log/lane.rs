@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::guard::Guard;
 use super::load;
-use super::objects::{Objects, Put, to_json};
+use super::objects::{Objects, Put, parse, to_json};
 use super::{
     Cleaned, Commit, Entry, EntryAt, EntryBody, EntryHead, FORMAT_VERSION, Folded,
     GenerationRecord, Identity, LaneFold, LaneState, LanesRecord, LogError, OtherProcess, names,
@@ -277,24 +279,41 @@ impl LaneLog {
         self.fold
             .check(&entry, self.ground.window_length)
             .map_err(|fault| LogError::Refused { at, fault })?;
-        let name = names::entry(at.epoch, at.lane, at.entry);
-        let body = to_json(&entry);
-        if self.ground.objects.put(&name, body.clone()).await? == Put::Exists {
-            let there = self.ground.objects.get_bytes(&name).await?;
-            if there.as_ref() != Some(&body) {
-                return Err(self.lost_to(at, &name).await?);
-            }
-        }
+        self.guard.put_begins();
+        self.put_or_lose(at, to_json(&entry)).await?;
         self.fold.apply(&entry);
         // The answer may have come after a long pause: what counts is when it was asked.
         self.guard.put_succeeded(at.entry, entry.head.time_ms);
         Ok(())
     }
 
-    /// What it means that another entry stands where ours was to go.
-    async fn lost_to(&self, at: EntryAt, name: &str) -> Result<LogError, LogError> {
-        let there: Entry = super::start::required(&self.ground.objects, name).await?;
-        lost_to(&self.ground, self.claim, at, &there).await
+    /// Puts an entry; an error if another one stands in its place.
+    async fn put_or_lose(&self, at: EntryAt, body: Bytes) -> Result<(), LogError> {
+        let objects = &self.ground.objects;
+        let name = names::entry(at.epoch, at.lane, at.entry);
+        while objects.put(&name, body.clone()).await? == Put::Exists {
+            match objects.get_bytes(&name).await? {
+                // An earlier try took effect.
+                Some(there) if there == body => return Ok(()),
+                Some(there) => {
+                    let there = parse(&name, &there)?;
+                    return Err(lost_to(&self.ground, self.claim, at, &there).await?);
+                }
+                // Claims are never deleted, so it was this very entry, and the retention of
+                // whoever took the lane over has deleted it: the claim stands behind it.
+                None => {
+                    let behind = EntryAt {
+                        entry: at.entry + 1,
+                        ..at
+                    };
+                    let name = names::entry(behind.epoch, behind.lane, behind.entry);
+                    if let Some(there) = objects.get(&name).await? {
+                        return Err(lost_to(&self.ground, self.claim, behind, &there).await?);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn objects(&self) -> &Objects {

@@ -1,5 +1,7 @@
 //! Reading a lane's log: the newest checkpoint, then the entries after it.
 
+use serde::de::DeserializeOwned;
+
 use super::objects::Objects;
 use super::{Checkpoint, Entry, LaneFold, LanesRecord, LogError, names};
 use crate::types::{Epoch, LaneId, WindowLength};
@@ -40,12 +42,53 @@ pub(super) async fn newest_checkpoint(
         };
         let name = names::checkpoint(epoch, lane, newest);
         // Newer ones may have come between the listing and this, and this one may be gone.
-        match objects.get::<Checkpoint>(&name).await? {
-            Some(checkpoint) => return Ok(LaneFold::from_checkpoint(epoch, lane, checkpoint)),
+        match read_checkpoint(objects, epoch, lane, newest).await? {
+            Some(fold) => return Ok(fold),
             None if missed == Some(newest) => return Err(LogError::Missing { name }),
             None => missed = Some(newest),
         }
     }
+}
+
+/// The fold that a checkpoint holds; `None` where there is none.
+pub(super) async fn read_checkpoint(
+    objects: &Objects,
+    epoch: Epoch,
+    lane: LaneId,
+    number: u64,
+) -> Result<Option<LaneFold>, LogError> {
+    let name = names::checkpoint(epoch, lane, number);
+    let Some(checkpoint) = objects.get::<Checkpoint>(&name).await? else {
+        return Ok(None);
+    };
+    if checkpoint.folded.entry != number {
+        let detail = format!("it is of entry {}", checkpoint.folded.entry);
+        return Err(LogError::Damaged { name, detail });
+    }
+    Ok(Some(LaneFold::from_checkpoint(epoch, lane, checkpoint)))
+}
+
+/// The record of an epoch that must be there.
+pub(super) async fn read_lanes(objects: &Objects, epoch: Epoch) -> Result<LanesRecord, LogError> {
+    let name = names::lanes(epoch);
+    let record: LanesRecord = required(objects, &name).await?;
+    let detail = if record.epoch != epoch {
+        format!("it is of epoch {}", record.epoch)
+    } else if record.lanes.is_empty() {
+        "it has no lanes".to_owned()
+    } else {
+        return Ok(record);
+    };
+    Err(LogError::Damaged { name, detail })
+}
+
+/// Reads an object that must be there.
+pub(super) async fn required<T: DeserializeOwned>(
+    objects: &Objects,
+    name: &str,
+) -> Result<T, LogError> {
+    let found = objects.get(name).await?;
+    found.ok_or_else(|| LogError::Missing { name: name.into() })
 }
 
 /// The entry after `fold`, folded in; `None` at the head.

@@ -59,11 +59,12 @@ pub fn checkpoint(epoch: Epoch, lane: LaneId, number: u64) -> String {
     numbered(&checkpoint_folder(epoch, lane), number)
 }
 
-/// The number at the end of a numbered object's name; `None` for names that are not ours.
+/// The number at the end of a numbered object's name, from 1; `None` for names that are not ours.
 pub fn number(name: &str) -> Option<u64> {
     let digits = name.rsplit('/').next()?.strip_suffix(JSON)?;
     let ours = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
-    ours.then(|| digits.parse().ok()).flatten()
+    let number = ours.then(|| digits.parse().ok()).flatten();
+    number.filter(|number| *number > 0)
 }
 
 fn numbered(folder: &str, number: u64) -> String {
@@ -171,6 +172,7 @@ mod tests {
         );
         assert_eq!(number(&names[4]), Some(u64::MAX));
         assert_eq!(number("_commits/1/0/10.json"), None);
+        assert_eq!(number("_commits/1/0/00000000000000000000.json"), None);
         assert_eq!(number("_commits/1/0/+0000000000000000010.json"), None);
     }
 

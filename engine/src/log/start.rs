@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::lane::{Claimed, Ground};
-use super::objects::{Objects, Put, parse, to_json};
+use super::load::{read_lanes, required};
+use super::objects::{Objects, Put, to_json};
 use super::{
     Cleaned, FORMAT_VERSION, GenerationRecord, LaneFold, LaneLog, LaneState, LanesRecord, LogError,
     SourceRecord, lanes, names,
@@ -274,18 +275,6 @@ pub(super) async fn newest_epoch(
     let name = |number| names::lanes(Epoch(number));
     match objects.highest(at_least, name).await? {
         0 => Ok(None),
-        number => required(objects, &name(number)).await.map(Some),
-    }
-}
-
-/// Reads an object that must be there.
-pub(super) async fn required<T: serde::de::DeserializeOwned>(
-    objects: &Objects,
-    name: &str,
-) -> Result<T, LogError> {
-    let body = objects.get_bytes(name).await?;
-    match body {
-        Some(body) => parse(name, &body),
-        None => Err(LogError::Missing { name: name.into() }),
+        number => read_lanes(objects, Epoch(number)).await.map(Some),
     }
 }

@@ -60,7 +60,7 @@ impl LaneFold {
         EntryAt {
             epoch: self.epoch,
             lane: self.lane,
-            entry: self.folded.entry + 1,
+            entry: self.folded.entry.saturating_add(1),
         }
     }
 
@@ -100,7 +100,7 @@ impl LaneFold {
 
     fn check_claim(&self, entry: &Entry) -> Result<(), EntryFault> {
         let in_force = match &entry.body {
-            EntryBody::Claim { .. } => ClaimNumber(self.folded.entry + 1),
+            EntryBody::Claim { .. } => ClaimNumber(self.next().entry),
             _ => match &self.folded.claim {
                 Some(head) if head.process == entry.head.process => head.claim,
                 _ => ClaimNumber(0),
@@ -118,7 +118,7 @@ impl LaneFold {
     /// Folds the next entry in, which [`LaneFold::check`] has let pass.
     pub fn apply(&mut self, entry: &Entry) {
         let folded = &mut self.folded;
-        folded.entry += 1;
+        folded.entry = folded.entry.saturating_add(1);
         match &entry.body {
             EntryBody::Claim { cleaned, .. } => {
                 folded.end_claim(entry);

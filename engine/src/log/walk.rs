@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::objects::Objects;
-use super::start::required;
 use super::{
-    Checkpoint, Entry, EntryAt, EntryBody, LaneFold, LanesRecord, LogError, SourceRecord, lanes,
-    load, names,
+    Entry, EntryAt, EntryBody, LaneFold, LanesRecord, LogError, SourceRecord, lanes, load, names,
 };
 use crate::ports::{Host, Store};
 use crate::types::{Epoch, LaneId, WindowLength};
@@ -51,8 +49,10 @@ struct LaneWalk {
     fold: Option<LaneFold>,
     at: EntryAt,
     checkpoints: BTreeMap<u64, LaneFold>,
-    /// Whether retention has run in this lane: then entries that a checkpoint covers may be gone.
-    has_expired: bool,
+    /// The first thing that only retention can explain; a violation if retention has never run.
+    excused: Option<LogError>,
+    /// The newest checkpoint before any entry was listed: there were entries up to there.
+    covered_at_first: u64,
     listed: VecDeque<u64>,
     /// After which name the listing goes on; `None` once it is over.
     list_after: Option<String>,
@@ -101,7 +101,9 @@ impl Walk {
             return Ok(Some(walked));
         }
         if let Some(mut lane) = self.lane.take() {
-            lane.read_checkpoints(&self.objects).await?;
+            if lane.fold.is_none() {
+                lane.read_checkpoints(&self.objects).await?;
+            }
             let fold = lane.end()?;
             self.ends.push(fold.clone());
             return Ok(Some(Walked::Lane(Box::new(fold))));
@@ -119,7 +121,7 @@ impl Walk {
         if next > self.newest {
             return Ok(None);
         }
-        let record: LanesRecord = required(&self.objects, &names::lanes(next)).await?;
+        let record: LanesRecord = load::read_lanes(&self.objects, next).await?;
         self.check_epoch(&record)?;
         let record = Arc::new(record);
         self.to_come = record.lane_ids().collect();
@@ -162,7 +164,8 @@ impl LaneWalk {
             name: names::lanes(epoch),
         })?;
         let mut walk = Self {
-            has_expired: fold.folded.state.expired_through.is_some(),
+            excused: None,
+            covered_at_first: 0,
             at: EntryAt {
                 epoch,
                 lane,
@@ -174,6 +177,8 @@ impl LaneWalk {
             list_after: Some(names::log_folder(epoch, lane)),
         };
         walk.read_checkpoints(objects).await?;
+        let newest = walk.checkpoints.last_key_value();
+        walk.covered_at_first = newest.map_or(0, |(number, _)| *number);
         Ok(walk)
     }
 
@@ -183,10 +188,7 @@ impl LaneWalk {
         let newest = |walk: &Self| walk.checkpoints.keys().next_back().copied();
         let before = newest(self);
         for number in load::checkpoints(objects, epoch, lane).await? {
-            let name = names::checkpoint(epoch, lane, number);
-            if let Some(checkpoint) = objects.get::<Checkpoint>(&name).await? {
-                let fold = LaneFold::from_checkpoint(epoch, lane, checkpoint);
-                self.has_expired |= fold.folded.state.expired_through.is_some();
+            if let Some(fold) = load::read_checkpoint(objects, epoch, lane, number).await? {
                 self.checkpoints.insert(number, fold);
             }
         }
@@ -255,10 +257,13 @@ impl LaneWalk {
     ) -> Result<bool, LogError> {
         let mut fold = self.fold.take();
         if fold.as_ref().is_none_or(|fold| fold.next() != at) {
-            if let Some(before) = fold.take_if(|_| !self.may_miss(at.entry - 1)) {
-                let error = missing(&before);
-                self.fold = Some(before);
-                return Err(error);
+            if let Some(before) = fold.take() {
+                let hole = missing(&before);
+                if !self.is_covered(at.entry - 1) {
+                    self.fold = Some(before);
+                    return Err(hole);
+                }
+                self.excuse(hole);
             }
             // Retention deletes up to a checkpoint, its entry included.
             fold = self.checkpoints.get(&(at.entry - 1)).cloned();
@@ -271,48 +276,65 @@ impl LaneWalk {
                     self.fold = Some(fold);
                 }
                 // A void claim may stand in a hole.
-                Err(_) if self.may_miss(at.entry) => {}
+                Err(error) if self.is_covered(at.entry) => self.excuse(error),
                 Err(error) => {
                     self.fold = Some(fold);
                     return Err(error);
                 }
             }
         }
-        if let Some(checkpoint) = self.checkpoints.get(&at.entry) {
-            match &self.fold {
-                Some(fold) if fold != checkpoint && !self.may_be_void(entry, at.entry) => {
-                    return Err(LogError::Damaged {
-                        name: names::checkpoint(at.epoch, at.lane, at.entry),
-                        detail: "it is not the state after its entry".into(),
-                    });
+        if let Some(checkpoint) = self.checkpoints.get(&at.entry).cloned() {
+            if self.fold.as_ref().is_some_and(|fold| *fold != checkpoint) {
+                let differs = LogError::Damaged {
+                    name: names::checkpoint(at.epoch, at.lane, at.entry),
+                    detail: "it is not the state after its entry".into(),
+                };
+                match entry.body {
+                    // It may be void, and the checkpoint of the entry that stood here.
+                    EntryBody::Claim { .. } => self.excuse(differs),
+                    _ => return Err(differs),
                 }
-                _ => self.fold = Some(checkpoint.clone()),
             }
+            self.fold = Some(checkpoint);
         }
         Ok(checked)
     }
 
-    /// Whether an entry may be a void claim: one put where retention had deleted another entry.
-    fn may_be_void(&self, entry: &Entry, number: u64) -> bool {
-        matches!(entry.body, EntryBody::Claim { .. }) && self.may_miss(number)
+    /// Whether a checkpoint covers the entry `number`: then retention may have deleted it.
+    fn is_covered(&self, number: u64) -> bool {
+        self.checkpoints.range(number..).next().is_some()
     }
 
-    /// Whether retention may have deleted the entry `number`.
-    fn may_miss(&self, number: u64) -> bool {
-        self.has_expired && self.checkpoints.range(number..).next().is_some()
+    /// Takes note of what only retention can explain.
+    fn excuse(&mut self, error: LogError) {
+        self.excused.get_or_insert(error);
     }
 
     /// The fold at the end of the lane.
-    fn end(self) -> Result<LaneFold, LogError> {
-        let newest = self.checkpoints.last_key_value();
-        let ahead = newest.filter(|(number, _)| **number > self.at.entry);
-        match (self.fold, ahead) {
-            (_, Some((_, checkpoint))) if self.has_expired => Ok(checkpoint.clone()),
-            (Some(fold), None) => Ok(fold),
-            (_, Some((_, checkpoint))) => Err(missing(checkpoint)),
-            (None, None) => Err(LogError::Missing {
-                name: names::checkpoint_folder(self.at.epoch, self.at.lane),
-            }),
+    fn end(mut self) -> Result<LaneFold, LogError> {
+        let fold = match self.fold.take() {
+            Some(fold) if self.at.entry >= self.covered_at_first => fold,
+            before => {
+                self.excuse(before.as_ref().map_or_else(
+                    || LogError::Missing {
+                        name: names::log_folder(self.at.epoch, self.at.lane),
+                    },
+                    missing,
+                ));
+                let newest = self
+                    .checkpoints
+                    .pop_last()
+                    .filter(|(n, _)| *n >= self.at.entry);
+                newest
+                    .map(|(_, fold)| fold)
+                    .ok_or_else(|| LogError::Missing {
+                        name: names::checkpoint_folder(self.at.epoch, self.at.lane),
+                    })?
+            }
+        };
+        match self.excused {
+            Some(error) if fold.folded.state.expired_through.is_none() => Err(error),
+            _ => Ok(fold),
         }
     }
 }

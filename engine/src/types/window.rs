@@ -14,12 +14,12 @@ pub struct Window(pub i64);
 impl Window {
     /// The window after this one.
     pub fn next(self) -> Self {
-        Window(self.0 + 1)
+        Window(self.0.saturating_add(1))
     }
 
     /// The window before this one.
     pub fn previous(self) -> Self {
-        Window(self.0 - 1)
+        Window(self.0.saturating_sub(1))
     }
 }
 

@@ -67,6 +67,8 @@ struct Process {
     clock_skew: i64,
     /// It neither pauses nor crashes.
     is_observer: bool,
+    /// What its clock shows for ever.
+    stands_at: Option<i64>,
 }
 
 /// The shared part of a world: what calls and hosts need.
@@ -85,6 +87,7 @@ struct Inner {
     calls: u64,
     spawned: Vec<(ProcessNo, BoxFuture<'static, ()>)>,
     tracing: bool,
+    clocks_stand: bool,
 }
 
 impl World {
@@ -95,8 +98,16 @@ impl World {
     /// The time as a process's own clock shows it.
     pub fn clock_of(&self, process: ProcessNo) -> i64 {
         let inner = self.lock();
-        let skew = inner.processes.get(&process);
-        inner.now + skew.map_or(0, |process| process.clock_skew)
+        let Some(process) = inner.processes.get(&process) else {
+            return inner.now;
+        };
+        process.stands_at.unwrap_or(inner.now) + process.clock_skew
+    }
+
+    /// Whether the clocks of processes that begin from now on stand still: such a process never
+    /// notices that it was paused.
+    pub fn let_clocks_stand(&self, stand: bool) {
+        self.lock().clocks_stand = stand;
     }
 
     /// Rolls the dice.
@@ -131,6 +142,7 @@ impl World {
             paused_until: 0,
             clock_skew,
             is_observer: false,
+            stands_at: inner.clocks_stand.then_some(inner.now),
         };
         inner.processes.insert(process, fresh);
     }
@@ -141,6 +153,7 @@ impl World {
             paused_until: 0,
             clock_skew: 0,
             is_observer: true,
+            stands_at: None,
         };
         self.lock().processes.insert(process, observer);
     }
@@ -319,6 +332,7 @@ impl Simulation {
             calls: 0,
             spawned: Vec::new(),
             tracing,
+            clocks_stand: false,
         };
         Self {
             world: World {

@@ -27,6 +27,12 @@ const KNOWN: &[u64] = &[
     6_088_348_048_464_333_982,
     // A walk that lost its thread at a hole that begins right after a checkpoint.
     6_088_599_096_890_476_944,
+    // A walk that took what retention had deleted before its checkpoint knew of it for missing.
+    6_090_530_787_748_532_797,
+    // A commit that took effect unanswered, and was gone by retention when the retry looked at it.
+    6_090_531_126_894_549_966,
+    // The 60 s rule counted from a late answer, and an object came a day after its claim.
+    6_089_218_750_864_433_292,
 ];
 
 /// Processes that try to run the source at a time.
@@ -62,9 +68,14 @@ fn a_claim_that_is_not_held_against_the_checkpoints_is_noticed() {
     assert!(is_noticed(Defect::HidesCheckpointsOnce));
 }
 
+#[test]
+fn a_process_that_never_looks_after_a_pause_is_noticed() {
+    assert!(is_noticed(Defect::ClocksStand));
+}
+
 /// Whether some of a few seeds fails when the target breaks its word.
 fn is_noticed(defect: Defect) -> bool {
-    (0..60).any(|seed| {
+    (0..200).any(|seed| {
         let run = || simulate(seed, false, defect);
         catch_unwind(AssertUnwindSafe(run)).is_err()
     })
@@ -130,6 +141,7 @@ impl History {
         let stream = ModelStream::new(&mut dice, window_length, START_MS, chaos_ends);
         let simulation = Simulation::new(seed, START_MS, tracing);
         let world = simulation.world();
+        world.let_clocks_stand(defect == Defect::ClocksStand);
         let target = Target::new(defect);
         let checker = Checker::new(window_length);
         let books = Arc::clone(&checker);
@@ -167,6 +179,7 @@ impl History {
             self.simulation.step(until);
         }
         self.world.set_chaos(Chaos::default());
+        self.world.let_clocks_stand(false);
         let last = self.run_last();
         self.check_the_others_ended(last);
         self.check_end();

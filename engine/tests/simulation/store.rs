@@ -34,6 +34,9 @@ pub enum Defect {
     /// After a process has put a log entry, the next listing of checkpoints shows it none: as if
     /// it had left out to hold its claim against them.
     HidesCheckpointsOnce,
+    /// The target is fine, but clocks of processes stand still: as if they had left out to look at
+    /// the log after a pause.
+    ClocksStand,
 }
 
 /// The target itself, shared by all processes.
