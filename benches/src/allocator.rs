@@ -2,10 +2,10 @@
 
 use std::ffi::{c_int, c_long};
 
-/// What the command line does first: freed memory stays with the process for 0.2 s.
+/// What the command line does first: freed memory stays with the process for 1 s.
 pub fn keep_freed_memory() {
     const PURGE_DELAY: c_int = 15;
-    const MILLISECONDS: c_long = 200;
+    const MILLISECONDS: c_long = 1_000;
     unsafe extern "C" {
         fn mi_option_set(option: c_int, value: c_long);
     }
