@@ -6,8 +6,8 @@ use parquet::errors::ParquetError;
 use super::FileKind;
 use crate::types::Window;
 
-/// Why a window could not be encoded. Nothing that was buffered is lost by it: the lane starts again
-/// from its last commit and reads the window's payloads once more.
+/// Why a window could not be encoded. Nothing that was buffered is lost by it: the lane starts
+/// again from its last commit and reads the window's payloads once more.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     /// The Parquet library refused.
@@ -22,8 +22,8 @@ pub enum EncodeError {
         /// What the library said.
         source: ParquetError,
     },
-    /// Columns do not have the types or lengths that the file's schema says: a defect of ours, please
-    /// report it.
+    /// Columns do not have the types or lengths that the file's schema says: a defect of ours,
+    /// please report it.
     #[error(
         "window {window}: rows do not match the schema of the {kind} file (part {part}): {source}"
     )]

@@ -26,8 +26,8 @@ const MAX_ROW_GROUPS: usize = i16::MAX as usize;
 
 pub use crate::types::FileKind;
 
-/// The next bytes of a file. The chunks of one (`kind`, `part`) come in order, and one after another
-/// they are the file.
+/// The next bytes of a file. The chunks of one (`kind`, `part`) come in order, and one after
+/// another they are the file.
 #[derive(Debug)]
 pub struct FileChunk {
     /// What the file holds.

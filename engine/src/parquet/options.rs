@@ -16,9 +16,9 @@ pub struct ParquetOptions {
     /// goes on without one.
     pub dictionary_bytes: usize,
     /// Columns that get a bloom filter, each by its path in the file with dots (`user.id`,
-    /// `_partition_key`). None by default: a filter costs a hash for each value and about a byte for
-    /// each distinct one, pays only where people look single values up, and which columns those are
-    /// cannot be seen from the data. Minimum and maximum are there for every column.
+    /// `_partition_key`). None by default: a filter costs a hash for each value and about a byte
+    /// for each distinct one, pays only where people look single values up, and which columns
+    /// those are cannot be seen from the data. Minimum and maximum are there for every column.
     pub bloom_filter_columns: Vec<String>,
 }
 

@@ -23,7 +23,7 @@ const PAGE_ROWS: usize = 20_000;
 pub(super) fn file_properties(options: &ParquetOptions) -> Result<WriterPropertiesBuilder> {
     let mut builder = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
-        // Version 1 pages and encodings: every reader knows them.
+        // Version 1 pages: every reader knows them.
         .set_writer_version(WriterVersion::PARQUET_1_0)
         // Lists are written as the format wants them named (`list`, `element`).
         .set_coerce_types(true)

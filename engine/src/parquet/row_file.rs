@@ -37,7 +37,7 @@ pub(super) struct RowFile {
 }
 
 impl RowFile {
-    /// Opens a file for rows of `incoming`: it has the columns of `known`, widened as far as need be.
+    /// A file for rows of `incoming`: it has the columns of `known`, widened as far as need be.
     pub(super) fn open(
         part: u32,
         known: &Schema,
