@@ -176,7 +176,14 @@ impl S3Store {
         let request = request.bucket(&self.bucket).key(self.key(name));
         within(CALL_TIMEOUT, name, async {
             match request.send().await {
-                Ok(answer) => Ok(Some(length(answer.content_length()))),
+                Ok(answer) => {
+                    let length = answer.content_length().map(u64::try_from);
+                    let missing = || StoreError::Unavailable {
+                        name: name.to_owned(),
+                        detail: "HeadObject gave no length".to_owned(),
+                    };
+                    length.and_then(Result::ok).map(Some).ok_or_else(missing)
+                }
                 Err(error) => error::absent_or(name, error),
             }
         })

@@ -1,4 +1,4 @@
-//! The product's Kinesis adapter against servers that answer as Kinesis does.
+//! Pages, sizes, lag and the life of iterators, as servers have them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,7 +10,6 @@ use shardmill_engine::types::KinesisShardId;
 use shardmill_tests::events::{Events, Holds, Record};
 use shardmill_tests::kinesis::TestStream;
 use shardmill_tests::ledger::Ledger;
-use shardmill_tests::proxy::{Link, Proxy};
 use shardmill_tests::sdk;
 use shardmill_tests::servers::{Ferrokinesis, KinesisLocal};
 
@@ -55,36 +54,6 @@ async fn more_than_a_page_of_kinesis_shards_is_listed() {
         .iter()
         .filter(|shard| shard.parents == [first.clone()]);
     assert_eq!(children.count(), 2);
-}
-
-#[tokio::test]
-async fn a_split_shows_its_children_at_the_end_of_the_parent() {
-    let server = KinesisLocal::start().await;
-    let test_stream = TestStream::create(&server.url(), STREAM, 1).await;
-    let mut events = Events::new(3);
-    let mut ledger = Ledger::new();
-    test_stream.put(events.plain(10), &mut ledger).await;
-    let parent = test_stream.open_shards().await.remove(0);
-    test_stream.split(&parent).await;
-
-    let stream = adapter(&server.url()).await;
-    let parent = KinesisShardId::new(parent.shard_id());
-    let answers = read(&stream, &parent).await;
-    let records: usize = answers.iter().map(|answer| answer.records.len()).sum();
-    assert_eq!(records, 10);
-    let last = answers.last().unwrap();
-    assert_eq!(last.next_iterator, None);
-    assert_eq!(last.children.len(), 2);
-    assert!(
-        last.children
-            .iter()
-            .all(|(_, parents)| *parents == [parent.clone()])
-    );
-
-    let list = stream.list_shards(ShardFilter::All).await.unwrap();
-    let closed: Vec<_> = list.shards.iter().map(|shard| shard.closed).collect();
-    assert_eq!(closed, [true, false, false]);
-    assert_eq!(list.shards[1].parents, [parent]);
 }
 
 #[tokio::test]
@@ -150,19 +119,6 @@ async fn an_old_iterator_has_expired_and_a_new_one_goes_on_after_the_position() 
     let iterator = stream.shard_iterator(&shard, after).await.unwrap();
     let rest = stream.get_records(&iterator, 10_000).await.unwrap();
     assert_eq!(rest.records, answer.records[2..]);
-}
-
-#[tokio::test]
-async fn what_is_not_there_is_not_found_and_what_is_down_is_unavailable() {
-    let server = Ferrokinesis::start().await;
-    let proxy = Proxy::start(server.address()).await;
-    let stream = adapter(&proxy.url()).await;
-    let missing = stream.list_shards(ShardFilter::All).await.unwrap_err();
-    assert!(matches!(missing, StreamError::NotFound(_)), "{missing:?}");
-
-    proxy.set(Link::Down);
-    let down = stream.list_shards(ShardFilter::All).await.unwrap_err();
-    assert!(matches!(down, StreamError::Unavailable(_)), "{down:?}");
 }
 
 #[tokio::test]
