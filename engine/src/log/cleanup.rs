@@ -8,9 +8,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::load::{self, Reading};
 use super::names::{FileName, hour_folder};
 use super::objects::Objects;
-use super::{Cleaned, EndedClaim, Folded, LaneLog, LanesRecord, LogError, load};
+use super::{Cleaned, EndedClaim, Folded, LaneLog, LanesRecord, LogError};
 use crate::types::{
     ClaimNumber, ClaimRef, Epoch, FileKind, LaneId, TimestampMs, Window, WindowLength,
 };
@@ -156,9 +157,11 @@ impl Cleanup {
             let record: LanesRecord = load::read_lanes(&self.objects, epoch).await?;
             let mut lanes = Vec::new();
             for lane in record.lane_ids() {
-                let fold = load::newest_checkpoint(&self.objects, &record, lane).await?;
-                let fold = load::to_head(&self.objects, &record, fold, self.window_length).await?;
-                lanes.push(LaneOver::new(epoch, lane, &fold.folded));
+                let reading = Reading::begin(&self.objects, &record, lane).await?;
+                let reading = reading
+                    .to_head(&self.objects, &record, self.window_length)
+                    .await?;
+                lanes.push(LaneOver::new(epoch, lane, &reading.fold.folded));
             }
             earlier.insert(epoch, lanes);
         }

@@ -223,7 +223,9 @@ impl Follower {
         }
         *looked = Some(time);
         let newest = load::newest_checkpoint(&self.objects, record, fold.lane).await?;
-        if newest.folded.entry < at.entry {
+        // A void claim may be as high as the newest checkpoint; what follows it does not follow.
+        let covers = if now { *sure + 1 } else { at.entry };
+        if newest.folded.entry < covers {
             return Ok(false);
         }
         let through = newest.folded.entry;

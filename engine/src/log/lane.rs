@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::guard::Guard;
-use super::load;
+use super::load::{self, Reading};
 use super::objects::{Objects, Put, parse, to_json};
 use super::{
     Cleaned, Commit, Entry, EntryAt, EntryBody, EntryHead, FORMAT_VERSION, Folded,
@@ -110,17 +110,18 @@ impl LaneLog {
     ) -> Result<Claimed, LogError> {
         let objects = &ground.objects;
         loop {
-            let mut fold = load::newest_checkpoint(objects, record, lane).await?;
-            let checkpoint = fold.folded.entry;
+            let mut reading = Reading::begin(objects, record, lane).await?;
             let (at, entry) = loop {
-                fold = load::to_head(objects, record, fold, ground.window_length).await?;
+                let window_length = ground.window_length;
+                reading = reading.to_head(objects, record, window_length).await?;
+                let fold = &reading.fold;
                 if fold.folded.sealed {
-                    return Ok(Claimed::Sealed(Box::new(fold)));
+                    return Ok(Claimed::Sealed(Box::new(reading.fold)));
                 }
-                if let Some(error) = fenced_by_claim(ground, &fold).await? {
+                if let Some(error) = fenced_by_claim(ground, fold).await? {
                     return Err(error);
                 }
-                let (at, entry) = ground.claim_entry(&fold, cleaned);
+                let (at, entry) = ground.claim_entry(fold, cleaned);
                 let name = names::entry(at.epoch, at.lane, at.entry);
                 let body = to_json(&entry);
                 match objects.put(&name, body.clone()).await? {
@@ -137,6 +138,7 @@ impl LaneLog {
                 // The head was out of date, and retention had deleted what stood there.
                 continue;
             }
+            let Reading { mut fold, from } = reading;
             fold.apply(&entry);
             let claim = ClaimRef {
                 epoch: at.epoch,
@@ -153,7 +155,7 @@ impl LaneLog {
                 fold,
                 claim,
                 guard,
-                checkpoint,
+                checkpoint: from,
                 checkpoint_every: super::checkpoint::EVERY,
                 cleaned,
             })));

@@ -106,31 +106,63 @@ pub(super) async fn read_next(
     Ok(Some(entry))
 }
 
-/// Reads on to the head of the log, or up to a seal.
-///
-/// Retention deletes entries that a checkpoint covers, and a process that did not know put a claim
-/// into the hole: what does not follow counts as damage only if there is no newer checkpoint.
-pub(super) async fn to_head(
-    objects: &Objects,
-    record: &LanesRecord,
-    mut fold: LaneFold,
-    window_length: WindowLength,
-) -> Result<LaneFold, LogError> {
-    loop {
-        if fold.folded.sealed {
-            return Ok(fold);
-        }
-        match read_next(objects, &mut fold, window_length).await {
-            Ok(Some(_)) => {}
-            Ok(None) => return Ok(fold),
-            Err(broken @ LogError::Broken { .. }) => {
-                let newest = newest_checkpoint(objects, record, fold.lane).await?;
-                if newest.folded.entry <= fold.folded.entry {
-                    return Err(broken);
-                }
-                fold = newest;
+/// A log as far as it has been read.
+pub(super) struct Reading {
+    pub(super) fold: LaneFold,
+    /// The checkpoint that the reading began from; 0 for none.
+    pub(super) from: u64,
+}
+
+impl Reading {
+    /// Begins from the newest checkpoint.
+    pub(super) async fn begin(
+        objects: &Objects,
+        record: &LanesRecord,
+        lane: LaneId,
+    ) -> Result<Self, LogError> {
+        let fold = newest_checkpoint(objects, record, lane).await?;
+        let from = fold.folded.entry;
+        Ok(Self { fold, from })
+    }
+
+    /// Reads on to the head of the log, or up to a seal.
+    ///
+    /// What was read counts only if no newer checkpoint has come meanwhile: until one is there,
+    /// retention has deleted none of these entries, and so no process that did not know of it has
+    /// put a void claim into a hole. Such a claim may even seem to follow, and then what it stands
+    /// for would be missing in silence. With a newer checkpoint the reading begins again from it.
+    pub(super) async fn to_head(
+        mut self,
+        objects: &Objects,
+        record: &LanesRecord,
+        window_length: WindowLength,
+    ) -> Result<Self, LogError> {
+        loop {
+            let broken = match self.read_all(objects, window_length).await {
+                Ok(()) => None,
+                Err(broken @ LogError::Broken { .. }) => Some(broken),
+                Err(error) => return Err(error),
+            };
+            let (epoch, lane) = (self.fold.epoch, self.fold.lane);
+            let newest = checkpoints(objects, epoch, lane).await?.pop();
+            if newest <= Some(self.from) {
+                return broken.map_or(Ok(self), Err);
             }
-            Err(error) => return Err(error),
+            self = Self::begin(objects, record, lane).await?;
         }
+    }
+
+    async fn read_all(
+        &mut self,
+        objects: &Objects,
+        window_length: WindowLength,
+    ) -> Result<(), LogError> {
+        while !self.fold.folded.sealed {
+            let next = read_next(objects, &mut self.fold, window_length).await?;
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(())
     }
 }

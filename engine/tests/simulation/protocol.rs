@@ -33,6 +33,8 @@ const KNOWN: &[u64] = &[
     6_090_531_126_894_549_966,
     // The 60 s rule counted from a late answer, and an object came a day after its claim.
     6_089_218_750_864_433_292,
+    // A void claim that stood where the newest checkpoint was made.
+    6_091_367_588_144_926_068,
 ];
 
 /// Processes that try to run the source at a time.
