@@ -17,8 +17,10 @@ use super::context::SourceContext;
 use crate::config::StartFrom;
 use crate::error::Error;
 
-/// The wait between two tries to reach the stream, milliseconds.
-const RETRY_MS: u64 = 1_000;
+/// The first wait between two tries to reach the stream, milliseconds; it doubles up to
+/// [`LONGEST_WAIT_MS`].
+const FIRST_WAIT_MS: u64 = 500;
+const LONGEST_WAIT_MS: u64 = 8_000;
 
 /// A source that is open: every lane is claimed, nothing is read yet.
 pub(crate) struct Opened {
@@ -182,6 +184,7 @@ where
     let settings = &context.settings;
     let patience = i64::try_from(settings.start_patience.as_millis()).unwrap_or(i64::MAX);
     let give_up = context.host.now().saturating_add(patience);
+    let mut wait = FIRST_WAIT_MS;
     loop {
         let error = match call().await {
             Ok(answer) => return Ok(answer),
@@ -202,7 +205,11 @@ where
             return Err(Error::new(code, message));
         }
         tracing::warn!(source = %settings.name, %error, "could not {what} yet; trying again");
-        context.host.sleep(RETRY_MS).await;
+        context
+            .host
+            .sleep(wait / 2 + context.host.random() % (wait / 2 + 1))
+            .await;
+        wait = LONGEST_WAIT_MS.min(wait * 2);
     }
 }
 
