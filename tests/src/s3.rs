@@ -4,6 +4,7 @@ use std::path::Path;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_sdk_s3::operation::get_object::GetObjectError;
 
 use crate::credentials;
 
@@ -33,12 +34,17 @@ pub async fn copy(client: &Client, bucket: &str, prefix: &str, folder: &Path) {
         for object in page.expect("the bucket can be listed").contents() {
             let key = object.key().expect("an object has a key");
             let name = key.strip_prefix(&prefix).expect("the listing keeps to it");
+            let answer = client.get_object().bucket(bucket).key(key).send().await;
+            // Checkpoints and left-overs go at any time; whoever reads the copy misses what must not.
+            let gone = |error: &GetObjectError| error.is_no_such_key();
+            if matches!(&answer, Err(error) if error.as_service_error().is_some_and(gone)) {
+                continue;
+            }
+            let body = answer.expect("an object can be read").body.collect();
+            let bytes = body.await.expect("a body can be read").into_bytes();
             let file = folder.join(name);
             let parent = file.parent().expect("a file is in a folder");
             std::fs::create_dir_all(parent).expect("a folder can be made");
-            let answer = client.get_object().bucket(bucket).key(key).send().await;
-            let body = answer.expect("a listed object is there").body.collect();
-            let bytes = body.await.expect("a body can be read").into_bytes();
             std::fs::write(file, bytes).expect("a file can be written");
         }
     }
