@@ -159,7 +159,7 @@ impl Cleanup {
             for lane in record.lane_ids() {
                 let reading = Reading::begin(&self.objects, &record, lane).await?;
                 let reading = reading
-                    .to_head(&self.objects, &record, self.window_length)
+                    .read_to_head(&self.objects, &record, self.window_length)
                     .await?;
                 lanes.push(LaneOver::new(epoch, lane, &reading.fold.folded));
             }

@@ -113,7 +113,7 @@ impl LaneLog {
             let mut reading = Reading::begin(objects, record, lane).await?;
             let (at, entry) = loop {
                 let window_length = ground.window_length;
-                reading = reading.to_head(objects, record, window_length).await?;
+                reading = reading.read_to_head(objects, record, window_length).await?;
                 let fold = &reading.fold;
                 if fold.folded.sealed {
                     return Ok(Claimed::Sealed(Box::new(reading.fold)));

@@ -131,7 +131,7 @@ impl Reading {
     /// retention has deleted none of these entries, and so no process that did not know of it has
     /// put a void claim into a hole. Such a claim may even seem to follow, and then what it stands
     /// for would be missing in silence. With a newer checkpoint the reading begins again from it.
-    pub(super) async fn to_head(
+    pub(super) async fn read_to_head(
         mut self,
         objects: &Objects,
         record: &LanesRecord,
