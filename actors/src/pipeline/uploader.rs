@@ -144,6 +144,7 @@ impl FileUpload {
         let mut attempt = 0;
         loop {
             // Before each try: the wait for this one may have been long.
+            self.may_put().await?;
             let begun = Instant::now();
             match self
                 .context
@@ -168,6 +169,7 @@ impl FileUpload {
         let mut attempt = 0;
         loop {
             // Before each try: the wait for this one may have been long.
+            self.may_put().await?;
             let begun = Instant::now();
             match upload.complete_if_absent().await {
                 Ok(()) => {
