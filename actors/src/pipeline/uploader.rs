@@ -245,3 +245,6 @@ impl FileUpload {
         self.context.meter.put.record(micros);
     }
 }
+
+#[cfg(test)]
+mod tests;
