@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use serde_json::Value;
 use shardmill::adapters::{LocalStore, SystemHost};
 use shardmill_engine::budget::Budget;
@@ -17,18 +20,40 @@ use shardmill_engine::parquet::{ParquetOptions, WindowEncoder};
 use shardmill_engine::ports::{Host, Store};
 use shardmill_engine::types::{
     BatchHead, ClaimRef, FileKind, KinesisShardId, Payload, PayloadBatch, Position, ProcessId,
-    SequenceNumber, Window, WindowLength,
+    SequenceNumber, TimestampMs, Window, WindowLength,
 };
 use shardmill_engine::verify::{Verified, VerifyError, verify};
 use tempfile::TempDir;
 
 const SHARD: &str = "shardId-000000000000";
 const FIRST_WINDOW: Window = Window(29_922_360);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The clock of processes that start later than the test can wait.
+#[derive(Default)]
+struct LaterHost {
+    by_ms: AtomicI64,
+}
+
+impl Host for LaterHost {
+    fn now(&self) -> TimestampMs {
+        SystemHost.now() + self.by_ms.load(Ordering::Relaxed)
+    }
+
+    fn sleep(&self, millis: u64) -> BoxFuture<'static, ()> {
+        SystemHost.sleep(millis)
+    }
+
+    fn random(&self) -> u64 {
+        SystemHost.random()
+    }
+}
 
 /// A source on a local folder, made by the real log, decoder and encoder.
 struct Lake {
     folder: TempDir,
     store: Arc<dyn Store>,
+    clock: Arc<LaterHost>,
     host: Arc<dyn Host>,
     log: LaneLog,
     next_sequence: u64,
@@ -38,7 +63,8 @@ impl Lake {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(LocalStore::new(folder.path()).unwrap());
-        let host: Arc<dyn Host> = Arc::new(SystemHost);
+        let clock = Arc::new(LaterHost::default());
+        let host: Arc<dyn Host> = clock.clone();
         let options = SourceOptions {
             name: "clicks".to_owned(),
             stream: "clickstream".to_owned(),
@@ -51,14 +77,17 @@ impl Lake {
         Self {
             folder,
             store,
+            clock,
             host,
             log,
             next_sequence: 1,
         }
     }
 
-    /// Another process takes over.
-    async fn take_over(&mut self, process: &str) {
+    /// Another process takes over, this long from now.
+    async fn take_over(&mut self, process: &str, later: Duration) {
+        let by_ms = later.as_millis().try_into().unwrap();
+        self.clock.by_ms.store(by_ms, Ordering::Relaxed);
         self.log = claim(&self.store, &self.host, process).await;
     }
 
@@ -381,9 +410,7 @@ async fn what_no_commit_names_is_counted_until_its_clean_up_was_due() {
     assert_eq!((verified.unnamed_files, verified.unnamed_bytes), (1, 4));
     assert_eq!(verified.foreign_objects, 1);
 
-    // The clocks of files tick in steps of a few milliseconds.
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    lake.take_over("second").await;
+    lake.take_over("second", 2 * MINUTE).await;
     // The second process has cleaned up only once it has committed.
     assert_eq!(lake.verify().await.unwrap().unnamed_files, 1);
     lake.commit(window, &[r#"{"a":7}"#]).await;
@@ -391,12 +418,36 @@ async fn what_no_commit_names_is_counted_until_its_clean_up_was_due() {
 
     lake.store.delete(&left).await.unwrap();
     assert_eq!(lake.verify().await.unwrap().unnamed_files, 0);
-    // A process that was paused may wake up and put what it had: the next clean-up's work.
+}
+
+#[tokio::test]
+async fn what_was_on_its_way_during_a_clean_up_waits_for_the_next() {
+    let (mut lake, _) = lake().await;
+    let window = FIRST_WINDOW.next().next().next();
+    let whole = lake.name("data", window, 0);
+    let in_parts = lake.name("data", window, 1);
+    let part = vec![0; lake.store.part_size() + 1];
     lake.store
-        .put_if_absent(&left, Bytes::from_static(b"left"))
+        .put_if_absent(&whole, Bytes::from_static(b"left"))
         .await
         .unwrap();
+    lake.store
+        .put_if_absent(&in_parts, Bytes::from(part))
+        .await
+        .unwrap();
+    lake.take_over("second", Duration::from_secs(1)).await;
+    lake.commit(window, &[r#"{"a":7}"#]).await;
+    assert_eq!(lake.verify().await.unwrap().unnamed_files, 2);
+
+    lake.store.delete(&whole).await.unwrap();
+    // S3 dates it when its upload began: it may have been completed an hour later.
+    lake.take_over("third", 60 * MINUTE).await;
+    lake.commit(window.next(), &[r#"{"a":7}"#]).await;
     assert_eq!(lake.verify().await.unwrap().unnamed_files, 1);
+
+    lake.take_over("fourth", 25 * 60 * MINUTE).await;
+    lake.commit(window.next().next(), &[r#"{"a":7}"#]).await;
+    assert_eq!(lake.violation().await, "verify.unnamed_file");
 }
 
 #[tokio::test]

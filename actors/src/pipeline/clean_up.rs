@@ -1,6 +1,7 @@
 //! Clean-up: deletes what claims that are over have left behind.
 //!
-//! Does: runs the log's clean-up once an hour. Does not own: what may be deleted (the log decides),
+//! Does: runs the log's clean-up soon after the start, when what a process before this one had on
+//! its way has landed, and then once an hour. Does not own: what may be deleted (the log decides),
 //! or the first run, which comes before anything is read. Receives: claims that have ended since.
 //! Emits: how far all is clean, for the lanes' next entries. Bound: one run at a time. On failure:
 //! it is tried again at the next hour; nothing depends on it but disk space.
@@ -87,7 +88,9 @@ impl Actor for CleanUp {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(self.context.settings.clean_up_interval, Self::run);
+        let settings = &self.context.settings;
+        ctx.run_later(settings.second_clean_up_after, Self::run);
+        ctx.run_interval(settings.clean_up_interval, Self::run);
     }
 }
 

@@ -38,7 +38,10 @@ pub(crate) struct Settings {
     pub progress_interval: Duration,
     /// How often ListShards is asked.
     pub list_shards_interval: Duration,
-    /// How often clean-up runs.
+    /// How long after the start clean-up runs again, when every put of a process that was fenced
+    /// by this start has landed.
+    pub second_clean_up_after: Duration,
+    /// How often clean-up runs after that.
     pub clean_up_interval: Duration,
     /// How long a stream or target that does not answer is waited for at the start.
     pub start_patience: Duration,
@@ -68,7 +71,8 @@ impl Settings {
             parquet: source.parquet().clone(),
             progress_interval: window.min(minute),
             list_shards_interval: (window / 2).clamp(Duration::from_millis(500), minute / 2),
-            clean_up_interval: Duration::from_secs(3_600),
+            second_clean_up_after: 2 * minute,
+            clean_up_interval: 60 * minute,
             start_patience: Duration::from_secs(30),
             stop_deadline: source.engine().stop_deadline,
         }

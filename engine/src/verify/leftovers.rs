@@ -8,11 +8,19 @@ use crate::log::names::{self, FileName};
 use crate::ports::Listed;
 use crate::types::{FileKind, WindowLength};
 
+/// How long before a clean-up an object must have been dated to have been there for certain: a put
+/// takes time, S3 tells whole seconds only, and two clocks are compared.
+const PUT_IN_FLIGHT_MS: i64 = 60_000;
+
+/// The same for an object that was put in parts. S3 dates it when its upload began, however much
+/// later it was completed, and an upload is open as long as its window.
+const UPLOAD_IN_FLIGHT_MS: i64 = 24 * 3_600_000;
+
 /// Lists every folder of files and looks at what is not named.
 ///
 /// A generation that has put a commit has cleaned up before: so what a claim of an earlier
 /// generation left, and was there then, must be gone. Anything else may belong to a claim that is
-/// in force, or wait for the next clean-up: it is counted.
+/// in force, or have been on its way during that clean-up and wait for the next: it is counted.
 pub(super) async fn look(
     target: &Target,
     window_length: WindowLength,
@@ -40,7 +48,10 @@ pub(super) async fn look(
                 match name {
                     None => verified.foreign_objects += 1,
                     Some(name) if named.contains(&name) => {}
-                    Some(name) => unnamed(object, &name, claims, verified)?,
+                    Some(name) => {
+                        let in_parts = object.len > target.store.part_size() as u64;
+                        unnamed(object, &name, in_parts, claims, verified)?;
+                    }
                 }
             }
             match page.objects.last() {
@@ -57,14 +68,20 @@ pub(super) async fn look(
 fn unnamed(
     object: &Listed,
     name: &FileName,
+    in_parts: bool,
     claims: &Claims,
     verified: &mut Verified,
 ) -> Result<(), Violation> {
+    let in_flight = if in_parts {
+        UPLOAD_IN_FLIGHT_MS
+    } else {
+        PUT_IN_FLIGHT_MS
+    };
     let cleaned = claims.cleaned.iter().next_back();
     if let (Some(written_by), Some((newest, begun))) =
         (claims.generations.get(&name.claim), cleaned)
         && written_by < newest
-        && object.modified < *begun
+        && object.modified.saturating_add(in_flight) < *begun
     {
         let detail = format!(
             "no commit names it; its claim (of generation {written_by}) was over when generation \
