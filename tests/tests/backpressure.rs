@@ -35,6 +35,12 @@ fn payload(shard: u64, number: u64) -> Vec<u8> {
     format!(r#"{{"shard":{shard},"number":{number},"text":"{text}"}}"#).into_bytes()
 }
 
+/// JSON of 10 MiB less a few bytes: the largest record that Kinesis takes.
+fn largest_payload(shard: u64, number: u64) -> Vec<u8> {
+    let text = "x".repeat((10 << 20) - 100);
+    format!(r#"{{"shard":{shard},"number":{number},"text":"{text}"}}"#).into_bytes()
+}
+
 fn start(
     stream: MemoryStream,
     lanes: u32,
@@ -111,4 +117,20 @@ fn i6_readers_that_wait_at_once_all_go_on() {
     handle.stop();
     let progress = handle.wait().unwrap();
     assert_eq!(progress.committed.counts.rows, rows);
+}
+
+#[test]
+fn i6_the_least_budget_holds_for_records_of_10_mib() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = MemoryStream::new(16, 2, arrival_at_once, largest_payload);
+    let rows = stream.len();
+    let budget = MemoryPlan::least(1);
+    let handle = start(stream, 1, budget, 1e9, folder.path());
+    let most = wait_for_rows(&handle, rows);
+    handle.stop();
+    let progress = handle.wait().unwrap();
+    assert_eq!(progress.committed.counts.rows, rows);
+    assert_eq!(progress.lane_restarts, 0);
+    let bound = budget + MemoryPlan::KEPT_FETCH;
+    assert!(most <= bound, "{most} of {bound}");
 }
