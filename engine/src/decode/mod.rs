@@ -10,6 +10,7 @@ mod column;
 mod content;
 mod contents;
 mod expand;
+mod fetch;
 mod fields;
 mod format;
 mod json;
