@@ -8,4 +8,4 @@ export SHARDMILL_STORM_KILLS="${1:-1000}"
 if [ $# -gt 1 ]; then
     export SHARDMILL_STORM_SEED="$2"
 fi
-cargo test --package shardmill-tests --test crash_storm -- --nocapture
+cargo test --workspace --test crash_storm -- --nocapture

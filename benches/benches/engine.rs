@@ -16,6 +16,7 @@ use shardmill::adapters::{KinesisStream, LocalStore, StreamId};
 use shardmill::config::{DataSource, StartFrom};
 use shardmill::demo::endpoint::{self, Endpoint};
 use shardmill::{Handle, Shardmill};
+use shardmill_benches::allocator::keep_freed_memory;
 use shardmill_benches::events::{Events, Kind};
 use shardmill_benches::measure::{Spread, process_cpu_seconds};
 
@@ -45,6 +46,7 @@ fn main() -> Outcome<()> {
     let megabytes = arguments
         .get(1)
         .map_or(Ok(200), |megabytes| megabytes.parse())?;
+    keep_freed_memory();
     for kind in Kind::ALL {
         let mut rates = Vec::new();
         for round in 1..=rounds {

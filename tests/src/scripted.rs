@@ -18,7 +18,7 @@ pub enum Answer {
         /// Headers besides the length and the date.
         headers: Vec<(&'static str, String)>,
         /// The body.
-        body: String,
+        body: Vec<u8>,
     },
     /// The head of an answer with this status, then half of the body, then the connection ends.
     Half {
@@ -35,10 +35,20 @@ pub enum Answer {
 
 impl Answer {
     /// A body with this status.
-    pub fn new(status: u16, body: impl Into<String>) -> Self {
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Answer::Whole {
             status,
             headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    /// An answer of Kinesis in CBOR.
+    pub fn kinesis_cbor(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        let content_type = ("Content-Type", "application/x-amz-cbor-1.1".to_owned());
+        Answer::Whole {
+            status,
+            headers: vec![content_type],
             body: body.into(),
         }
     }
@@ -68,8 +78,10 @@ pub struct Request {
     pub line: String,
     /// Headers by their names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body.
+    /// The body as text.
     pub body: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 /// A server that plays a script; it ends with this value.
@@ -131,28 +143,32 @@ async fn play(
     let mut connection = BufReader::new(connection);
     while let Some(request) = read(&mut connection).await {
         seen.lock().expect("no panic under the lock").push(request);
-        let answer = script.lock().expect("no panic under the lock").pop_front();
-        let (text, goes_on) = match answer.unwrap_or(Answer::Cut) {
+        let next = script.lock().expect("no panic under the lock").pop_front();
+        let (bytes, goes_on) = match next.unwrap_or(Answer::Cut) {
             Answer::Whole {
                 status,
                 headers,
                 body,
-            } => (head(status, &headers, body.len()) + &body, true),
+            } => (answer(status, &headers, &body, body.len()), true),
             Answer::Half { status, body } => {
-                let half = &body[..body.len() / 2];
-                (head(status, &[], body.len()) + half, false)
+                let body = body.as_bytes();
+                (
+                    answer(status, &[], &body[..body.len() / 2], body.len()),
+                    false,
+                )
             }
             Answer::Cut => return,
             Answer::Silence => return std::future::pending().await,
         };
-        let written = connection.write_all(text.as_bytes()).await;
+        let written = connection.write_all(&bytes).await;
         if written.is_err() || connection.flush().await.is_err() || !goes_on {
             return;
         }
     }
 }
 
-fn head(status: u16, headers: &[(&str, String)], length: usize) -> String {
+/// An answer that announces `length` bytes and sends `body`.
+fn answer(status: u16, headers: &[(&str, String)], body: &[u8], length: usize) -> Vec<u8> {
     let mut head = format!(
         "HTTP/1.1 {status} Scripted\r\nDate: {}\r\nContent-Length: {length}\r\n",
         DATE.0
@@ -160,7 +176,7 @@ fn head(status: u16, headers: &[(&str, String)], length: usize) -> String {
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
-    head + "\r\n"
+    [head.as_bytes(), b"\r\n", body].concat()
 }
 
 /// Reads one request; `None` at the end of the connection.
@@ -189,5 +205,6 @@ async fn read(connection: &mut BufReader<TcpStream>) -> Option<Request> {
         line: line.trim_end_matches(" HTTP/1.1").to_owned(),
         headers,
         body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
     })
 }

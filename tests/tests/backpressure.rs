@@ -17,6 +17,11 @@ fn arrival(number: u64) -> i64 {
     1_760_000_000 * SECOND + number as i64 / 2
 }
 
+/// All within one window.
+fn arrival_at_once(_number: u64) -> i64 {
+    1_760_000_000 * SECOND
+}
+
 /// About 1 KB of JSON that does not compress away.
 fn payload(shard: u64, number: u64) -> Vec<u8> {
     let mut noise = shard.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number;
@@ -91,4 +96,19 @@ fn i6_the_least_budget_holds_under_a_slow_target() {
         "{} of {bound}",
         progress.memory.peak
     );
+}
+
+/// All readers wait for credit at once, and then there is enough for all: each gets some. Readers
+/// that gave back what they had waited for, to ask again, kept one another waiting for ever.
+#[test]
+fn i6_readers_that_wait_at_once_all_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = MemoryStream::new(16, 6_000, arrival_at_once, payload);
+    let rows = stream.len();
+    let budget = MemoryPlan::least(2);
+    let handle = start(stream, 2, budget, 1e9, folder.path());
+    wait_for_rows(&handle, rows);
+    handle.stop();
+    let progress = handle.wait().unwrap();
+    assert_eq!(progress.committed.counts.rows, rows);
 }

@@ -1,16 +1,18 @@
-//! The stream by the AWS SDK: ListShards, GetShardIterator and GetRecords.
+//! The stream by the AWS SDK: ListShards, GetShardIterator and GetRecords (in CBOR where the server
+//! speaks it).
 
+mod cbor;
 mod error;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
-use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
+use aws_sdk_kinesis::operation::get_records::{GetRecordsError, GetRecordsOutput};
 use aws_sdk_kinesis::operation::list_shards::ListShardsOutput;
 use aws_sdk_kinesis::types::{
     ChildShard, Record, Shard, ShardFilter as ApiShardFilter, ShardFilterType, ShardIteratorType,
@@ -19,6 +21,8 @@ use aws_sdk_kinesis::{Client, config};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -31,6 +35,7 @@ use shardmill_engine::ports::{
 use shardmill_engine::types::{KinesisShardId, SequenceNumber, TimestampMs};
 
 use super::connection::timeouts;
+use cbor::AwsCbor;
 use error::Call;
 
 /// How long a call may take with its answer: 10 MiB in base64 over a slow line.
@@ -108,6 +113,10 @@ fn is_stream_name(text: &str) -> bool {
 #[derive(Clone, Debug)]
 pub struct KinesisStream {
     client: Client,
+    /// For GetRecords, whose answers hold the payloads.
+    cbor_client: Client,
+    /// Whether the server has turned out not to speak CBOR.
+    no_cbor: Arc<AtomicBool>,
     stream: StreamId,
 }
 
@@ -120,10 +129,11 @@ impl KinesisStream {
         timeouts.take_defaults_from(&ours.build());
         let config = config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
-            .build();
+            .timeout_config(timeouts);
         Self {
-            client: Client::from_conf(config),
+            client: Client::from_conf(config.clone().build()),
+            cbor_client: Client::from_conf(config.protocol(AwsCbor::new()).build()),
+            no_cbor: Arc::default(),
             stream,
         }
     }
@@ -215,9 +225,37 @@ impl KinesisStream {
     }
 
     async fn records(&self, iterator: &str, limit: u32) -> Result<Records, StreamError> {
+        if !self.no_cbor.load(Ordering::Relaxed) {
+            match self.ask_records(&self.cbor_client, iterator, limit).await {
+                Ok(records) => return records,
+                Err(error) if !error::is_foreign_protocol(&error) => {
+                    return Err(error::stream_error(Call::Records, error));
+                }
+                Err(error) => {
+                    let error = error::stream_error(Call::Records, error);
+                    tracing::debug!(stream = %self.stream, %error, "no answer in CBOR");
+                }
+            }
+        }
+        let records = self.ask_records(&self.client, iterator, limit).await;
+        let records = records.map_err(|error| error::stream_error(Call::Records, error))?;
+        if !self.no_cbor.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                stream = %self.stream,
+                "the endpoint does not speak CBOR: GetRecords goes on in JSON, which takes more CPU"
+            );
+        }
+        records
+    }
+
+    async fn ask_records(
+        &self,
+        client: &Client,
+        iterator: &str,
+        limit: u32,
+    ) -> Result<Result<Records, StreamError>, SdkError<GetRecordsError, HttpResponse>> {
         let date = ServerDate::default();
-        let output = self
-            .client
+        let output = client
             .get_records()
             .shard_iterator(iterator)
             .set_stream_arn(self.stream.arn())
@@ -225,9 +263,8 @@ impl KinesisStream {
             .customize()
             .interceptor(date.clone())
             .send()
-            .await
-            .map_err(|error| error::stream_error(Call::Records, error))?;
-        records(output, date.read()?)
+            .await?;
+        Ok(date.read().and_then(|date| records(output, date)))
     }
 }
 

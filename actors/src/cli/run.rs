@@ -38,21 +38,22 @@ impl Run {
         let sources = self.sources.iter().map(DataSource::from_file);
         let sources = sources.collect::<Result<Vec<_>, _>>()?;
         one_name_each(&sources)?;
+        block_on(self.watch(sources))
+    }
+
+    async fn watch(&self, sources: Vec<DataSource>) -> Outcome {
+        // Before anything runs, so that a signal finds someone who listens.
+        let mut signals = Signals::listen()?;
         let engine = engine(&sources)?;
         let handles: Vec<Handle> = sources
             .into_iter()
             .map(|source| engine.add(source))
             .collect();
-        block_on(self.watch(&handles))
-    }
-
-    async fn watch(&self, handles: &[Handle]) -> Outcome {
-        let mut signals = Signals::listen()?;
         let mut live = Live::new(self.json.json);
-        let stopped_at_once = follow(handles, &mut signals, &mut live).await;
+        let stopped_at_once = follow(&handles, &mut signals, &mut live).await;
         live.clear();
         let mut first_failure = None;
-        for handle in handles {
+        for handle in &handles {
             match handle.finished().await {
                 Ok(totals) => tell_end(&live, &totals),
                 Err(error) => {

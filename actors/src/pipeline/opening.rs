@@ -9,7 +9,7 @@ use shardmill_engine::log::{
     SourceRecord,
 };
 use shardmill_engine::ports::{ShardFilter, ShardList, StreamError};
-use shardmill_engine::source::{EARLIEST_WINDOW, check_retention, first_lanes};
+use shardmill_engine::source::{EARLIEST_WINDOW, first_lanes, lost_positions};
 use shardmill_engine::types::{Generation, ProcessId, TimestampMs};
 
 use super::clean_up::report;
@@ -125,10 +125,9 @@ async fn check_positions(
             return Ok(());
         }
     };
-    for (shard, state) in logs.iter().flat_map(|log| &log.state().shards) {
-        let Err(lost) = check_retention(shard, state, server_time, retention) else {
-            continue;
-        };
+    let lanes = logs.iter().map(LaneLog::state);
+    for lost in lost_positions(lanes, server_time, retention) {
+        let shard = &lost.shard;
         if !settings.accept_gap {
             let message =
                 format!("{lost}; to go on without it, set kinesis.accept_gap = true for one start");

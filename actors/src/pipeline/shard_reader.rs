@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use futures::future::{BoxFuture, FutureExt, select_all};
+use futures::future::{BoxFuture, FutureExt, select, select_all};
 use shardmill_engine::budget::{Credit, KeptFetch, KeptPermit};
 use shardmill_engine::ports::{ShardFilter, StreamError};
 use shardmill_engine::source::{CursorError, CursorOutput, CursorStep, ShardCursor};
@@ -53,6 +53,9 @@ pub(crate) struct ShardReader {
     start: Option<TimestampMs>,
     tip: watch::Receiver<LaneTip>,
     kept: KeptFetch,
+    /// Credit that was waited for, for the turn that it brings about. It must not be given back and
+    /// asked for anew: readers that do that keep one another waiting.
+    granted: Option<Credit>,
     cursors: BTreeMap<KinesisShardId, Reading>,
     /// The call or the wait that is under way.
     turn: Option<SpawnHandle>,
@@ -78,7 +81,10 @@ enum Next {
         credit: Option<Credit>,
         kept: Option<KeptPermit>,
     },
-    AwaitCredit,
+    AwaitCredit {
+        /// Whether the kept fetch would do as well, once it is free again.
+        or_kept: bool,
+    },
     AwaitTime(TimestampMs),
     AwaitTip,
     Fail(CursorError),
@@ -112,6 +118,7 @@ impl ShardReader {
             start,
             tip,
             kept,
+            granted: None,
             cursors: BTreeMap::new(),
             turn: None,
             calling: false,
@@ -132,7 +139,10 @@ impl ShardReader {
             return self.drained(ctx);
         }
         let state;
-        match self.next() {
+        let next = self.next();
+        // No fetch was due after all: others may have it.
+        self.granted = None;
+        match next {
             Next::Call {
                 shard,
                 step,
@@ -142,9 +152,9 @@ impl ShardReader {
                 state = "fetching";
                 self.call(shard, step, credit, kept, ctx);
             }
-            Next::AwaitCredit => {
+            Next::AwaitCredit { or_kept } => {
                 state = "waiting for credit";
-                self.await_credit(ctx);
+                self.await_credit(or_kept, ctx);
             }
             Next::AwaitTime(until) => {
                 state = "waiting";
@@ -193,7 +203,7 @@ impl ShardReader {
             }
         }
         due.sort_by_key(|(served, ..)| *served);
-        let mut hungry = false;
+        let (mut hungry, mut or_kept) = (false, false);
         for (_, shard, step) in due {
             if let CursorStep::Failed(error) = step {
                 return Next::Fail(error);
@@ -206,7 +216,8 @@ impl ShardReader {
                     kept: None,
                 };
             }
-            if let Some(credit) = self.context.budget.try_take(FETCH_BYTES) {
+            let granted = self.granted.take();
+            if let Some(credit) = granted.or_else(|| self.context.budget.try_take(FETCH_BYTES)) {
                 return Next::Call {
                     shard,
                     step,
@@ -226,9 +237,10 @@ impl ShardReader {
                     kept: Some(permit),
                 };
             }
+            or_kept = true;
         }
         match soonest {
-            _ if hungry => Next::AwaitCredit,
+            _ if hungry => Next::AwaitCredit { or_kept },
             Some(until) => Next::AwaitTime(until),
             None => Next::AwaitTip,
         }
@@ -371,25 +383,37 @@ impl ShardReader {
         );
     }
 
-    fn await_credit(&mut self, ctx: &mut Context<Self>) {
+    fn await_credit(&mut self, or_kept: bool, ctx: &mut Context<Self>) {
         self.context.pressure.send_modify(|count| *count += 1);
         let budget = self.context.budget.clone();
+        let credit = async move { Some(budget.take(FETCH_BYTES).await) };
         let mut ways = vec![
-            async move { drop(budget.take(FETCH_BYTES).await) }.boxed(),
             self.tip_changed(),
             self.context.host.sleep(PRESSURE_EVERY.as_millis() as u64),
         ];
-        let watermark = self.tip.borrow().watermark_shard.clone();
-        if watermark.is_some_and(|shard| self.cursors.contains_key(&shard)) {
+        if or_kept {
             ways.push(self.kept.released().boxed());
         }
-        self.await_any(ways, ctx);
+        let other = select_all(ways).map(|_| None);
+        self.go_on_after(
+            select(credit.boxed(), other).map(|first| first.factor_first().0),
+            ctx,
+        );
     }
 
     fn await_any(&mut self, ways: Vec<BoxFuture<'static, ()>>, ctx: &mut Context<Self>) {
-        let wait = select_all(ways).map(drop);
-        self.turn = Some(ctx.spawn(wait.into_actor(self).map(|(), reader, ctx| {
+        self.go_on_after(select_all(ways).map(|_| None), ctx);
+    }
+
+    /// The next turn is after this wait, with the credit that it brings.
+    fn go_on_after(
+        &mut self,
+        wait: impl Future<Output = Option<Credit>> + 'static,
+        ctx: &mut Context<Self>,
+    ) {
+        self.turn = Some(ctx.spawn(wait.into_actor(self).map(|granted, reader, ctx| {
             reader.turn = None;
+            reader.granted = granted;
             reader.turn(ctx);
         })));
     }

@@ -134,6 +134,13 @@ impl Lineage {
         self.shown = list.shards.iter().map(|info| info.id.clone()).collect();
         for info in &list.shards {
             self.learn(&info.id, &info.parents);
+            if let Some(known) = self.candidates.get_mut(&info.id) {
+                // ChildShards may have named them in another order.
+                known.sort_by_key(|parent| {
+                    let place = info.parents.iter().position(|listed| listed == parent);
+                    place.unwrap_or(usize::MAX)
+                });
+            }
         }
     }
 
@@ -236,7 +243,8 @@ impl Lineage {
 
     /// Ended Kinesis shards that need not be remembered any more, each once: their end is
     /// committed, a listing begun after that no longer shows them, their known children have
-    /// entered, and no parent of theirs is still to be read.
+    /// entered, and no parent of theirs is still remembered: a parent without children in the state
+    /// would look as if it had lost them.
     pub fn forgettable(&mut self) -> Vec<(LaneId, KinesisShardId)> {
         let Some(newest) = self.newest else {
             return Vec::new();
@@ -252,12 +260,11 @@ impl Lineage {
                     .children
                     .get(id)
                     .is_none_or(|children| children.iter().all(|child| self.has_entered(child)));
-                let parents_over = member.parents.iter().all(|parent| {
-                    self.member(parent).is_none_or(|(_, parent)| {
-                        matches!(parent.end, End::Committed(_) | End::Forgetting)
-                    })
-                });
-                if aged_out && children_entered && parents_over {
+                let parents_forgotten = member
+                    .parents
+                    .iter()
+                    .all(|parent| self.member(parent).is_none());
+                if aged_out && children_entered && parents_forgotten {
                     found.push((*lane, id.clone()));
                 }
             }

@@ -231,6 +231,7 @@ async fn an_answer_gives_everything_that_it_holds() {
     let id = KinesisShardId::new;
     assert_eq!(answer.children, [(id("c"), vec![id("a"), id("b")])]);
     assert_eq!(answer.server_time, DATE.1);
-    let asked: serde_json::Value = serde_json::from_str(&server.requests()[0].body).unwrap();
+    let request = &server.requests()[0];
+    let asked: serde_json::Value = ciborium::from_reader(&request.bytes[..]).unwrap();
     assert_eq!(asked["Limit"], 10_000);
 }

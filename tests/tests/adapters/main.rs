@@ -1,6 +1,7 @@
 //! The adapters of AWS against local servers, and against scripts of what those never say.
 
 mod kinesis;
+mod kinesis_cbor;
 mod kinesis_limits;
 mod kinesis_scripted;
 mod s3;

@@ -27,7 +27,7 @@ fn part() -> Answer {
     Answer::Whole {
         status: 200,
         headers: vec![("ETag", "\"e1\"".into())],
-        body: String::new(),
+        body: Vec::new(),
     }
 }
 

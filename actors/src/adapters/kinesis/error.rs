@@ -41,6 +41,28 @@ where
     classify(call, Failure::of(error))
 }
 
+/// Whether the server may not have understood the call, or we not its answer, for the protocol that
+/// was spoken. It may be something else: only another try in another protocol can tell.
+pub(super) fn is_foreign_protocol<E: ProvideErrorMetadata>(
+    error: &SdkError<E, HttpResponse>,
+) -> bool {
+    let no_protocol_of_its = |status: u16| matches!(status, 400 | 404 | 406 | 415);
+    match error {
+        SdkError::ResponseError(context) => {
+            let answer = context.raw();
+            super::cbor::is_cbor(answer) || no_protocol_of_its(answer.status().as_u16())
+        }
+        SdkError::ServiceError(context) => match context.err().code() {
+            Some(code) => matches!(
+                code,
+                "SerializationException" | "UnknownOperationException" | "UnsupportedMediaType"
+            ),
+            None => no_protocol_of_its(context.raw().status().as_u16()),
+        },
+        _ => false,
+    }
+}
+
 fn classify(call: Call, failure: Failure) -> StreamError {
     let told = |text: String| format!("{}: {text}", call.name());
     let (status, code, text) = match failure {

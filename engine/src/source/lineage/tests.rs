@@ -199,6 +199,40 @@ fn an_end_is_forgotten_only_after_a_later_listing_and_the_entry_of_its_children(
 }
 
 #[test]
+fn a_child_is_not_forgotten_before_its_parent() {
+    let mut lineage = Lineage::new(&[lane(&[("a", 3)])]);
+    lineage.read_to_end(LaneId(0), &end("a", 5, &[("b", &["a"])]));
+    let entered = lineage.offers().remove(0).entered;
+    lineage.read_to_end(LaneId(0), &end("b", 6, &[]));
+    let both = Commit {
+        entered: vec![entered],
+        ..ended(&["a", "b"])
+    };
+    lineage.committed(LaneId(0), &both);
+    listed(&mut lineage, &list(&[]));
+    assert_eq!(lineage.forgettable(), [(LaneId(0), shard("a"))]);
+    let forgotten = Commit {
+        forgotten: vec![shard("a")],
+        ..Commit::default()
+    };
+    lineage.committed(LaneId(0), &forgotten);
+    assert_eq!(lineage.forgettable(), [(LaneId(0), shard("b"))]);
+}
+
+#[test]
+fn the_lane_of_a_child_is_that_of_the_parent_that_a_listing_names_first() {
+    let lanes = [lane(&[("a", 3)]), lane(&[("b", 3)])];
+    let mut lineage = Lineage::new(&lanes);
+    lineage.read_to_end(LaneId(1), &end("b", 5, &[("c", &["b", "a"])]));
+    listed(
+        &mut lineage,
+        &list(&[("a", &[]), ("b", &[]), ("c", &["a", "b"])]),
+    );
+    lineage.read_to_end(LaneId(0), &end("a", 5, &[]));
+    assert_eq!(lineage.offers()[0].lane, LaneId(0));
+}
+
+#[test]
 fn a_listing_that_comes_late_brings_nothing_back() {
     let mut lineage = Lineage::new(&[lane(&[("a", 3), ("b", 3)])]);
     lineage.read_to_end(LaneId(0), &end("a", 5, &[]));
