@@ -1,5 +1,6 @@
 //! What a decoder makes of payloads, by effect.
 
+mod expansion;
 mod panics;
 mod payloads;
 mod properties;
