@@ -91,6 +91,7 @@ fn decode_plan(content: &ContentSettings) -> DecodePlan {
                 max_bytes: content.max_expanded_size,
                 max_ratio: content.max_expansion_ratio,
             },
+            ..ContentOptions::default()
         },
     }
 }

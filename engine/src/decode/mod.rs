@@ -8,12 +8,16 @@
 mod cells;
 mod column;
 mod content;
+mod delimited;
 mod fields;
 mod format;
 mod json;
+mod lexical;
+mod marks;
 mod nulls;
 mod options;
 mod sink;
+mod text;
 mod texts;
 
 #[cfg(test)]
@@ -22,9 +26,13 @@ mod tests;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use self::cells::Cells;
 use self::content::Content;
+use self::delimited::Delimited;
+pub use self::delimited::{DelimitedOptions, Mark, ShortLines};
 use self::format::Format;
-pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice};
+pub use self::lexical::FieldType;
+pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice, OptionError};
 use self::sink::{Sink, Taken};
 use crate::budget::Budget;
 use crate::types::{Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows};
@@ -43,6 +51,13 @@ pub struct DecodeLimits {
     pub max_table_cells: usize,
     /// Bytes of input after which a table is cut.
     pub max_table_bytes: usize,
+}
+
+impl DecodeLimits {
+    /// Fields that one event may have in formats that say their number only at the end.
+    fn max_fields(&self) -> usize {
+        self.max_event_cells / Cells::FIELD
+    }
 }
 
 impl Default for DecodeLimits {
@@ -66,8 +81,10 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder of payloads that are what `content` says.
     pub fn new(limits: DecodeLimits, content: &ContentOptions) -> Self {
-        let format = match content.format {
+        let format: Box<dyn Format> = match content.format {
             FormatChoice::Json => Box::new(json::Json::new(&limits)),
+            FormatChoice::Csv => Box::new(Delimited::new(&limits, &content.delimited, b',')),
+            FormatChoice::Tsv => Box::new(Delimited::new(&limits, &content.delimited, b'\t')),
         };
         Self { limits, format }
     }

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::delimited::DelimitedOptions;
+
 /// What a decoder is told of the payloads of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ContentOptions {
     /// The format of contents.
     pub format: FormatChoice,
@@ -11,6 +14,36 @@ pub struct ContentOptions {
     pub compression: Compression,
     /// What undoing the compression of one payload may take.
     pub expansion: ExpansionLimits,
+    /// What holds for CSV and TSV.
+    pub delimited: DelimitedOptions,
+}
+
+impl ContentOptions {
+    /// Checks what the types of the options alone do not, for the format that is chosen.
+    ///
+    /// # Errors
+    /// Where options contradict one another.
+    pub fn check(&self) -> Result<(), OptionError> {
+        match self.format {
+            FormatChoice::Json => Ok(()),
+            FormatChoice::Csv | FormatChoice::Tsv => self.delimited.check(),
+        }
+    }
+}
+
+/// Why an option cannot be what it was said to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct OptionError {
+    reason: String,
+}
+
+impl OptionError {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+        }
+    }
 }
 
 /// A format of contents.
@@ -20,16 +53,22 @@ pub enum FormatChoice {
     /// JSON: one or several documents.
     #[default]
     Json,
+    /// Lines of fields with commas between them.
+    Csv,
+    /// Lines of fields with tabs between them.
+    Tsv,
 }
 
 impl FormatChoice {
     /// Every choice, in the order of the reference page.
-    pub const ALL: [FormatChoice; 1] = [FormatChoice::Json];
+    pub const ALL: [FormatChoice; 3] = [FormatChoice::Json, FormatChoice::Csv, FormatChoice::Tsv];
 
     /// The word that stands for it in the configuration and in stored decisions.
     pub fn as_str(self) -> &'static str {
         match self {
             FormatChoice::Json => "json",
+            FormatChoice::Csv => "csv",
+            FormatChoice::Tsv => "tsv",
         }
     }
 

@@ -48,6 +48,26 @@ pub enum RejectCode {
     JsonTooDeep,
     /// JSON whose root, or whose root array's item, is no object.
     JsonNotAnObject,
+    /// Text that is not UTF-8.
+    NotUtf8,
+    /// CSV with a quote that is not closed, or with something after a closing one.
+    CsvSyntax,
+    /// A line of CSV with fewer fields than there are columns.
+    CsvRagged,
+    /// Text that the pattern does not match.
+    RegexNoMatch,
+    /// A form with a percent escape that is none.
+    FormSyntax,
+    /// JSON that is no envelope of CloudWatch Logs.
+    CloudwatchNotAnEnvelope,
+    /// Not XML: not well-formed, or cut off.
+    XmlSyntax,
+    /// XML nested deeper than the limit.
+    XmlTooDeep,
+    /// XML with an entity that is not built in.
+    XmlEntity,
+    /// XML in an encoding that is not read.
+    XmlEncoding,
     /// The decoder panicked on this payload alone.
     DecoderPanic,
     /// The payload would expand past a limit.
@@ -56,10 +76,20 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// Every code, in the order of the reference page.
-    pub const ALL: [RejectCode; 5] = [
+    pub const ALL: [RejectCode; 15] = [
         RejectCode::JsonSyntax,
         RejectCode::JsonTooDeep,
         RejectCode::JsonNotAnObject,
+        RejectCode::NotUtf8,
+        RejectCode::CsvSyntax,
+        RejectCode::CsvRagged,
+        RejectCode::RegexNoMatch,
+        RejectCode::FormSyntax,
+        RejectCode::CloudwatchNotAnEnvelope,
+        RejectCode::XmlSyntax,
+        RejectCode::XmlTooDeep,
+        RejectCode::XmlEntity,
+        RejectCode::XmlEncoding,
         RejectCode::DecoderPanic,
         RejectCode::TooLarge,
     ];
@@ -70,6 +100,16 @@ impl RejectCode {
             RejectCode::JsonSyntax => "json.syntax",
             RejectCode::JsonTooDeep => "json.too_deep",
             RejectCode::JsonNotAnObject => "json.not_an_object",
+            RejectCode::NotUtf8 => "text.not_utf8",
+            RejectCode::CsvSyntax => "csv.syntax",
+            RejectCode::CsvRagged => "csv.ragged",
+            RejectCode::RegexNoMatch => "regex.no_match",
+            RejectCode::FormSyntax => "form.syntax",
+            RejectCode::CloudwatchNotAnEnvelope => "cloudwatch.not_an_envelope",
+            RejectCode::XmlSyntax => "xml.syntax",
+            RejectCode::XmlTooDeep => "xml.too_deep",
+            RejectCode::XmlEntity => "xml.entity",
+            RejectCode::XmlEncoding => "xml.encoding",
             RejectCode::DecoderPanic => "decode.panic",
             RejectCode::TooLarge => "decode.too_large",
         }

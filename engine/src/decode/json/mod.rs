@@ -18,7 +18,7 @@
 
 mod direct;
 mod group;
-mod numbers;
+pub(super) mod numbers;
 mod pace;
 mod parse;
 mod reason;
