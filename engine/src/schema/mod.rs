@@ -6,8 +6,10 @@
 
 mod admit;
 mod arrow;
+pub mod calendar;
 mod conform;
 mod data_type;
+mod decimal;
 mod merge;
 mod names;
 pub mod text;
@@ -20,7 +22,9 @@ pub use names::{SYSTEM_COLUMNS, file_field_name};
 pub use widen::widen;
 
 pub(crate) use arrow::item_field;
-pub(crate) use widen::struct_array;
+pub(crate) use widen::{map_array, struct_array};
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod random_arrays;
