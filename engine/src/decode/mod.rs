@@ -7,6 +7,7 @@
 
 mod cells;
 mod column;
+mod content;
 mod fields;
 mod format;
 mod json;
@@ -20,6 +21,7 @@ mod tests;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use self::content::Content;
 use self::format::Format;
 use self::sink::{Sink, Taken};
 use crate::budget::Budget;
@@ -109,7 +111,7 @@ impl Decoder {
         let Self { limits, format } = self;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut sink = Sink::new(part, limits);
-            format.decode(part, &mut sink);
+            format.decode(&as_they_are(part), &mut sink);
             sink.finish()
         }));
         match outcome {
@@ -126,6 +128,18 @@ impl Decoder {
             }
         }
     }
+}
+
+/// Payloads whose bytes are their contents.
+fn as_they_are(payloads: &[Payload]) -> Vec<Content<'_>> {
+    payloads
+        .iter()
+        .enumerate()
+        .map(|(place, payload)| Content {
+            payload: place,
+            data: &payload.data,
+        })
+        .collect()
 }
 
 /// What parts of a batch were decoded to.

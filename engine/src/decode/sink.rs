@@ -4,10 +4,10 @@ use std::mem;
 use std::sync::Arc;
 
 use arrow::array::{Int32Array, Int64Array, StringBuilder, TimestampMillisecondArray};
-use bytes::Bytes;
 
 use super::DecodeLimits;
 use super::cells::Cells;
+use super::content::Content;
 use super::fields::Fields;
 use crate::schema::Schema;
 use crate::types::{Counts, Payload, Reject, RejectCode, Rows, TimestampMs};
@@ -78,9 +78,14 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// What comes now is from the payload at `place`. Places go up; one that is left out, or gets
-    /// neither event nor reject, is empty.
-    pub(super) fn payload(&mut self, place: usize) {
+    /// What comes now is from this content.
+    pub(super) fn content(&mut self, content: &Content<'_>) {
+        self.payload(content.payload);
+    }
+
+    /// What comes now is from the payload at `place`. Places never go down; a payload that is left
+    /// out, or gets neither event nor reject, is empty.
+    fn payload(&mut self, place: usize) {
         if place != self.payload {
             self.leave_payload();
             self.counts.empty += (place - self.payload - 1) as u64;
@@ -178,13 +183,15 @@ impl<'a> Sink<'a> {
         true
     }
 
-    /// A piece of the payload that is no event: its bytes `range`.
+    /// A piece of a content that is no event: its bytes `range`.
     pub(super) fn reject(
         &mut self,
+        content: &Content<'_>,
         range: std::ops::Range<usize>,
         code: RejectCode,
         reason: String,
     ) {
+        self.content(content);
         let payload = &self.payloads[self.payload];
         self.rejects.push(Reject {
             sequence: payload.sequence.clone(),
@@ -192,7 +199,7 @@ impl<'a> Sink<'a> {
             partition_key: Arc::clone(&payload.partition_key),
             arrival: payload.arrival,
             index: self.index,
-            data: piece(&payload.data, range),
+            data: content.piece(range),
             code,
             reason,
         });
@@ -222,15 +229,6 @@ impl<'a> Sink<'a> {
             rejects: self.rejects,
             counts: self.counts,
         }
-    }
-}
-
-/// The bytes of a piece. A small one is copied, so that it does not keep the whole payload in memory.
-fn piece(data: &Bytes, range: std::ops::Range<usize>) -> Bytes {
-    if range.len() < data.len() / 2 {
-        Bytes::copy_from_slice(&data[range])
-    } else {
-        data.slice(range)
     }
 }
 

@@ -1,21 +1,22 @@
-//! Pieces of payloads that are parsed together.
+//! Pieces of contents that are parsed together.
 
 use std::ops::Range;
 
-use crate::types::Payload;
+use crate::decode::content::Content;
 
-/// Pieces of one payload that are parsed together or not at all.
+/// Pieces of one content that are parsed together or not at all.
 pub(super) struct Unit {
-    pub(super) payload: usize,
+    /// The place of the content in its group.
+    pub(super) content: usize,
     pub(super) kind: Kind,
     pub(super) pieces: Range<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The whole payload, taken for one document.
+    /// The whole content, taken for one document.
     Whole,
-    /// The lines of a payload, taken for one document each.
+    /// The lines of a content, taken for one document each.
     Lines,
     /// A document that was split off.
     Document,
@@ -23,7 +24,7 @@ pub(super) enum Kind {
     Item,
 }
 
-/// Units with their pieces: ranges of bytes in the unit's payload.
+/// Units with their pieces: ranges of bytes in the unit's content.
 #[derive(Default)]
 pub(super) struct Units {
     pub(super) units: Vec<Unit>,
@@ -34,7 +35,7 @@ pub(super) struct Units {
 impl Units {
     pub(super) fn add(
         &mut self,
-        payload: usize,
+        content: usize,
         kind: Kind,
         pieces: impl Iterator<Item = Range<usize>>,
     ) {
@@ -42,7 +43,7 @@ impl Units {
         self.pieces
             .extend(pieces.inspect(|piece| self.bytes += piece.len()));
         self.units.push(Unit {
-            payload,
+            content,
             kind,
             pieces: start..self.pieces.len(),
         });
@@ -55,10 +56,10 @@ impl Units {
     }
 }
 
-/// What is read in one go: the payloads, and units of them with the ranges of their pieces.
+/// What is read in one go: the contents, and units of them with the ranges of their pieces.
 #[derive(Clone, Copy)]
 pub(super) struct Group<'a> {
-    pub(super) payloads: &'a [Payload],
+    pub(super) contents: &'a [Content<'a>],
     pub(super) pieces: &'a [Range<usize>],
     pub(super) units: &'a [Unit],
 }
@@ -69,8 +70,12 @@ impl<'a> Group<'a> {
         [left, right].map(|units| Self { units, ..self })
     }
 
+    pub(super) fn content(&self, unit: &Unit) -> &'a Content<'a> {
+        &self.contents[unit.content]
+    }
+
     pub(super) fn data(&self, unit: &Unit) -> &'a [u8] {
-        &self.payloads[unit.payload].data
+        self.contents[unit.content].data
     }
 
     pub(super) fn pieces(&self) -> impl Iterator<Item = &'a [u8]> {

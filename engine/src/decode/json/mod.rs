@@ -1,7 +1,7 @@
-//! JSON: one or several documents a payload.
+//! JSON: one or several documents a content.
 //!
-//! What a payload means:
-//! - A UTF-8 byte order mark at its start is skipped. A payload of nothing but white space is empty.
+//! What a content means:
+//! - A UTF-8 byte order mark at its start is skipped. A content of nothing but white space is empty.
 //! - It holds documents one after the other, with or without white space or line ends between. An
 //!   object is an event; the items of a list at the root are taken as documents (but a list inside
 //!   it is not taken apart again); what else stands there is a reject, `json.not_an_object`.
@@ -11,10 +11,10 @@
 //!
 //! There are two ways. The short one ([`direct`]) takes events that bring no new field or type, which
 //! are most of them, from their bytes straight into the columns. The long one ([`parse`], [`walk`])
-//! has simd-json put values on a tape and walks that: payloads are first taken for one document each
-//! and parsed many at a time; where that fails, halves are tried, down to the payload that is to
+//! has simd-json put values on a tape and walks that: contents are first taken for one document each
+//! and parsed many at a time; where that fails, halves are tried, down to the content that is to
 //! blame; only that one is split, and its parts are parsed in the same way. All make the same of a
-//! payload; which is taken is a matter of speed.
+//! content; which is taken is a matter of speed.
 
 mod direct;
 mod group;
@@ -37,9 +37,10 @@ use self::parse::{ParseError, Parsed, Parser};
 use self::split::{Part, Splitter, skip_white_space};
 use self::walk::{Nodes, Walk, skip};
 use super::DecodeLimits;
+use super::content::Content;
 use super::format::Format;
 use super::sink::Sink;
-use crate::types::{Payload, RejectCode};
+use crate::types::RejectCode;
 
 /// The JSON format.
 pub(super) struct Json {
@@ -52,35 +53,36 @@ pub(super) struct Json {
     parts: Vec<Part>,
     /// How many bytes to parse at once; falls where parsing fails, and recovers.
     group_bytes: usize,
-    /// Whether the last payload that had to be split held several documents.
+    /// Whether the last content that had to be split held several documents.
     expect_lines: bool,
 }
 
 impl Format for Json {
-    fn decode(&mut self, payloads: &[Payload], sink: &mut Sink<'_>) {
+    fn decode(&mut self, contents: &[Content<'_>], sink: &mut Sink<'_>) {
         let mut units = Units::default();
-        for (place, payload) in payloads.iter().enumerate() {
-            if let Some(next) = payloads.get(place + 1) {
-                scan::fetch(&next.data);
+        for (place, content) in contents.iter().enumerate() {
+            if let Some(next) = contents.get(place + 1) {
+                scan::fetch(next.data);
             }
-            let mut start = beginning(&payload.data);
+            let data = content.data;
+            let mut start = beginning(data);
             if self.pace.try_directly() {
-                start = self.read_directly(place, &payload.data, start, sink);
+                start = self.read_directly(content, start, sink);
             }
-            let text = start..end(&payload.data, start);
+            let text = start..end(data, start);
             if text.is_empty() {
                 continue;
             }
             if units.bytes + text.len() > self.group_bytes {
-                self.flush(payloads, &mut units, sink);
+                self.flush(contents, &mut units, sink);
             }
-            self.add_payload(place, &payload.data, text, &mut units);
+            self.add_content(place, data, text, &mut units);
             if self.pace.directly_next() {
                 // The rows must be in their place before the next ones.
-                self.flush(payloads, &mut units, sink);
+                self.flush(contents, &mut units, sink);
             }
         }
-        self.flush(payloads, &mut units, sink);
+        self.flush(contents, &mut units, sink);
     }
 
     fn reset(&mut self) {
@@ -108,18 +110,13 @@ impl Json {
         }
     }
 
-    /// Reads the events that a payload begins with the short way, as far as that goes; gives where
+    /// Reads the events that a content begins with the short way, as far as that goes; gives where
     /// the rest begins.
-    fn read_directly(
-        &mut self,
-        place: usize,
-        data: &[u8],
-        start: usize,
-        sink: &mut Sink<'_>,
-    ) -> usize {
+    fn read_directly(&mut self, content: &Content<'_>, start: usize, sink: &mut Sink<'_>) -> usize {
+        let data: &[u8] = content.data;
         let mut at = start;
         while at < data.len() {
-            sink.payload(place);
+            sink.content(content);
             let read = sink.event_like_others(|row| {
                 let bytes = self.direct.read(data, at, self.max_depth, row)? - at;
                 (bytes <= self.max_event_bytes).then_some(bytes)
@@ -133,7 +130,7 @@ impl Json {
         at
     }
 
-    fn add_payload(&self, place: usize, data: &[u8], text: Range<usize>, units: &mut Units) {
+    fn add_content(&self, place: usize, data: &[u8], text: Range<usize>, units: &mut Units) {
         if self.expect_lines && memchr::memchr(b'\n', &data[text.clone()]).is_some() {
             units.add(place, Kind::Lines, lines(data, text));
         } else {
@@ -141,9 +138,9 @@ impl Json {
         }
     }
 
-    fn flush(&mut self, payloads: &[Payload], units: &mut Units, sink: &mut Sink<'_>) {
+    fn flush(&mut self, contents: &[Content<'_>], units: &mut Units, sink: &mut Sink<'_>) {
         let group = Group {
-            payloads,
+            contents,
             pieces: &units.pieces,
             units: &units.units,
         };
@@ -195,7 +192,7 @@ impl Json {
         }
     }
 
-    /// Splits a payload and reads its parts.
+    /// Splits a content and reads its parts.
     fn read_split(
         &mut self,
         group: Group<'_>,
@@ -215,15 +212,15 @@ impl Json {
             // It has been tried.
             self.read_document(group, unit, text, error, sink);
         } else {
-            self.read_parts(group.payloads, unit.payload, &parts, sink);
+            self.read_parts(group.contents, unit.content, &parts, sink);
         }
         self.parts = parts;
     }
 
     fn read_parts(
         &mut self,
-        payloads: &[Payload],
-        payload: usize,
+        contents: &[Content<'_>],
+        place: usize,
         parts: &[Part],
         sink: &mut Sink<'_>,
     ) {
@@ -233,18 +230,18 @@ impl Json {
                 Part::Document(piece) => (Kind::Document, piece),
                 Part::Item(piece) => (Kind::Item, piece),
                 Part::Junk(junk) => {
-                    self.flush(payloads, &mut units, sink);
-                    sink.payload(payload);
-                    sink.reject(junk.clone(), RejectCode::JsonSyntax, reason::junk());
+                    self.flush(contents, &mut units, sink);
+                    let code = RejectCode::JsonSyntax;
+                    sink.reject(&contents[place], junk.clone(), code, reason::junk());
                     continue;
                 }
             };
             if units.bytes + piece.len() > self.group_bytes {
-                self.flush(payloads, &mut units, sink);
+                self.flush(contents, &mut units, sink);
             }
-            units.add(payload, kind, std::iter::once(piece.clone()));
+            units.add(place, kind, std::iter::once(piece.clone()));
         }
-        self.flush(payloads, &mut units, sink);
+        self.flush(contents, &mut units, sink);
     }
 
     /// One document that the parser refuses: it may be for its numbers, else it is a reject.
@@ -262,12 +259,12 @@ impl Json {
             let splitter = &mut self.splitter;
             let pieces = [piece.clone()];
             let unit = Unit {
-                payload: unit.payload,
+                content: unit.content,
                 kind: unit.kind,
                 pieces: 0..1,
             };
             let group = Group {
-                payloads: group.payloads,
+                contents: group.contents,
                 pieces: &pieces,
                 units: std::slice::from_ref(&unit),
             };
@@ -281,9 +278,8 @@ impl Json {
                 None => {}
             }
         }
-        sink.payload(unit.payload);
         let (code, reason) = reason::of(&error, piece.len(), self.max_depth, self.max_event_bytes);
-        sink.reject(piece, code, reason);
+        sink.reject(group.content(unit), piece, code, reason);
     }
 }
 
@@ -291,17 +287,17 @@ impl Json {
 fn read_parsed(group: Group<'_>, parsed: Parsed<'_>, splitter: &mut Splitter, sink: &mut Sink<'_>) {
     let mut nodes = parsed.nodes.clone();
     for unit in group.units {
-        sink.payload(unit.payload);
+        let content = group.content(unit);
+        sink.content(content);
         for piece in &group.pieces[unit.pieces.clone()] {
             match nodes.as_slice().first() {
                 Some(Node::Array { len, .. }) if unit.kind != Kind::Item => {
                     nodes.next();
-                    let data = group.data(unit);
-                    read_list(*len, &mut nodes, &parsed, data, piece, splitter, sink);
+                    read_list(*len, &mut nodes, &parsed, content, piece, splitter, sink);
                 }
                 _ => {
                     if let Err(why) = read_event(&mut nodes, &parsed, piece.len(), sink) {
-                        why.reject(piece.clone(), sink);
+                        why.reject(content, piece.clone(), sink);
                     }
                 }
             }
@@ -316,7 +312,7 @@ fn read_list(
     len: usize,
     nodes: &mut Nodes<'_, '_>,
     parsed: &Parsed<'_>,
-    data: &[u8],
+    content: &Content<'_>,
     piece: &Range<usize>,
     splitter: &mut Splitter,
     sink: &mut Sink<'_>,
@@ -328,13 +324,13 @@ fn read_list(
             continue;
         };
         if items.is_empty() {
-            splitter.split(&data[..piece.end], piece.start, &mut items);
+            splitter.split(&content.data[..piece.end], piece.start, &mut items);
         }
         let item = match items.get(place) {
             Some(Part::Item(item)) => item.clone(),
             _ => piece.clone(),
         };
-        why.reject(item, sink);
+        why.reject(content, item, sink);
     }
 }
 
@@ -345,15 +341,12 @@ enum NoEvent {
 }
 
 impl NoEvent {
-    fn reject(&self, piece: Range<usize>, sink: &mut Sink<'_>) {
-        match self {
-            NoEvent::NotAnObject => {
-                sink.reject(piece, RejectCode::JsonNotAnObject, reason::not_an_object());
-            }
-            NoEvent::TooManyCells => {
-                sink.reject(piece, RejectCode::TooLarge, reason::too_many_cells());
-            }
-        }
+    fn reject(&self, content: &Content<'_>, piece: Range<usize>, sink: &mut Sink<'_>) {
+        let (code, reason) = match self {
+            NoEvent::NotAnObject => (RejectCode::JsonNotAnObject, reason::not_an_object()),
+            NoEvent::TooManyCells => (RejectCode::TooLarge, reason::too_many_cells()),
+        };
+        sink.reject(content, piece, code, reason);
     }
 }
 
@@ -380,7 +373,7 @@ fn read_event(
     written.map_err(|_| NoEvent::TooManyCells)
 }
 
-/// Where a payload begins, after a byte order mark and white space.
+/// Where a content begins, after a byte order mark and white space.
 fn beginning(data: &[u8]) -> usize {
     const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
     let start = match data.starts_with(BYTE_ORDER_MARK) {

@@ -4,7 +4,7 @@
 pub(super) struct Pace {
     /// Falls with failures; at zero there is a break.
     patience: u32,
-    /// Payloads of the break that are left.
+    /// Contents of the break that are left.
     waiting: u32,
 }
 
@@ -21,7 +21,7 @@ impl Pace {
     const MOST: u32 = 32;
     /// What a failure costs, in successes.
     const FAILURE: u32 = 4;
-    /// Payloads that a break lasts.
+    /// Contents that a break lasts.
     const BREAK: u32 = 64;
 
     pub(super) fn went(&mut self, well: bool) {
@@ -36,14 +36,14 @@ impl Pace {
         }
     }
 
-    /// Whether to try with this payload.
+    /// Whether to try with this content.
     pub(super) fn try_directly(&mut self) -> bool {
         let waited = self.waiting == 0;
         self.waiting = self.waiting.saturating_sub(1);
         waited
     }
 
-    /// Whether the next payload will be tried.
+    /// Whether the next content will be tried.
     pub(super) fn directly_next(&self) -> bool {
         self.waiting == 0
     }

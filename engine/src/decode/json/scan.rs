@@ -179,7 +179,7 @@ fn eight_digits(bytes: u64) -> u64 {
     (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff
 }
 
-/// Asks for the first bytes of a text that is read next: payloads lie scattered in memory, and the
+/// Asks for the first bytes of a text that is read next: contents lie scattered in memory, and the
 /// processor foresees only what follows in the same place.
 #[inline]
 pub(super) fn fetch(text: &[u8]) {

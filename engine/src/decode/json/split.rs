@@ -1,4 +1,4 @@
-//! Where the documents of a payload begin and end, when the payload is not one good document.
+//! Where the documents of a content begin and end, when the content is not one good document.
 //!
 //! The rules, for text of which nothing is known to be right:
 //! - Documents stand one after the other, with or without white space between them. The items of a
@@ -10,13 +10,13 @@
 //! - Text that begins like no document is bad up to the end of its line.
 //!
 //! For a good document the rules find its end and nothing else, so it does not matter whether it
-//! was split off or parsed as the whole payload.
+//! was split off or parsed as the whole content.
 
 use std::ops::Range;
 
 use memchr::{memchr, memchr3};
 
-/// A piece of a payload, by its bytes.
+/// A piece of a content, by its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// Looks like a document at the root, other than a list.
@@ -27,7 +27,7 @@ pub(super) enum Part {
     Junk(Range<usize>),
 }
 
-/// Finds the parts of a payload. Keeps its stack of open brackets between payloads.
+/// Finds the parts of a content. Keeps its stack of open brackets between contents.
 #[derive(Default)]
 pub(super) struct Splitter {
     open: Vec<u8>,

@@ -2,10 +2,11 @@
 
 use super::payloads::{batch, outcome};
 use crate::budget::Budget;
+use crate::decode::content::Content;
 use crate::decode::format::Format;
 use crate::decode::sink::Sink;
 use crate::decode::{DecodeLimits, Decoder, json};
-use crate::types::{Payload, RejectCode};
+use crate::types::RejectCode;
 
 /// JSON that panics over some payloads.
 struct Fragile {
@@ -14,11 +15,11 @@ struct Fragile {
 }
 
 impl Format for Fragile {
-    fn decode(&mut self, payloads: &[Payload], sink: &mut Sink<'_>) {
-        self.json.decode(payloads, sink);
-        if payloads
+    fn decode(&mut self, contents: &[Content<'_>], sink: &mut Sink<'_>) {
+        self.json.decode(contents, sink);
+        if contents
             .iter()
-            .any(|payload| payload.data.starts_with(b"boom"))
+            .any(|content| content.data.starts_with(b"boom"))
         {
             panic!("the {} payload", "boom");
         }
