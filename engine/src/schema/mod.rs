@@ -10,6 +10,7 @@ pub mod calendar;
 mod conform;
 mod data_type;
 mod decimal;
+mod from_arrow;
 mod merge;
 mod names;
 pub mod text;
@@ -18,6 +19,7 @@ mod widen;
 pub use admit::admit;
 pub use conform::{Conformed, conform};
 pub use data_type::{DataType, Field, Schema};
+pub use from_arrow::{FromArrowError, from_arrow};
 pub use names::{SYSTEM_COLUMNS, file_field_name};
 pub use widen::widen;
 
