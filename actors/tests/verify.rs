@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use shardmill::adapters::{LocalStore, SystemHost};
 use shardmill_engine::budget::Budget;
-use shardmill_engine::decode::{DecodeLimits, Decoder};
+use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder};
 use shardmill_engine::log::{
     Commit, DataFile, Identity, LaneLog, LaneState, LogError, ShardRange, ShardState,
     SourceOptions, claim_lanes, names, open_source, take_generation,
@@ -99,7 +99,8 @@ impl Lake {
         let to = batch.head.to.clone();
         let arrival_at_to = batch.head.arrival_at_to;
         let budget = Budget::new(1 << 30);
-        let decoded = Decoder::new(DecodeLimits::default()).decode(batch, &budget);
+        let mut decoder = Decoder::new(DecodeLimits::default(), &ContentOptions::default());
+        let decoded = decoder.decode(batch, &budget);
         let counts = decoded.counts;
         let schema = Arc::clone(&self.log.state().schema);
         let mut encoder = WindowEncoder::new(window, schema, ParquetOptions::default());

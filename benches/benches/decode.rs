@@ -16,7 +16,7 @@ use bytes::Bytes;
 use shardmill_benches::events::{Events, Kind};
 use shardmill_benches::measure::{Spread, cpu_seconds};
 use shardmill_engine::budget::Budget;
-use shardmill_engine::decode::{DecodeLimits, Decoder};
+use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder};
 use shardmill_engine::types::{
     BatchHead, ClaimNumber, ClaimRef, Epoch, KinesisShardId, LaneId, Payload, PayloadBatch,
     Position, SequenceNumber, Window,
@@ -58,7 +58,7 @@ fn run(kind: Kind, rounds: usize, bytes: usize) {
     let schema = Arc::new(schema);
     drop(lines);
 
-    let mut decoder = Decoder::new(DecodeLimits::default());
+    let mut decoder = Decoder::new(DecodeLimits::default(), &ContentOptions::default());
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {
         let (our_rows, our_seconds) = shardmill(&mut decoder, &batches);

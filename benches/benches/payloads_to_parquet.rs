@@ -16,7 +16,7 @@ use shardmill_benches::allocator::keep_freed_memory;
 use shardmill_benches::events::{Kind, write_lines};
 use shardmill_benches::measure::process_cpu_seconds;
 use shardmill_engine::budget::Budget;
-use shardmill_engine::decode::{DecodeLimits, Decoder};
+use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder};
 use shardmill_engine::parquet::{Compression, FileChunk, FileKind, ParquetOptions, WindowEncoder};
 use shardmill_engine::schema::Schema;
 use shardmill_engine::types::{
@@ -86,7 +86,7 @@ fn convert(input: &Path, folder: &Path, level: u32) -> Outcome<Done> {
     let start = process_cpu_seconds();
     let lines = Lines::of(File::open(input)?);
     let budget = Budget::new(256 << 20);
-    let mut decoder = Decoder::new(DecodeLimits::default());
+    let mut decoder = Decoder::new(DecodeLimits::default(), &ContentOptions::default());
     let mut stream = Stream::new(lines)?;
     let mut remembered = Arc::new(Schema::default());
     let mut target = Target::new(folder);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use shardmill_engine::decode::{Compression as ContentCompression, FormatChoice as ContentFormat};
 use shardmill_engine::parquet::Compression;
 use shardmill_engine::types::WindowLength;
 
@@ -82,6 +83,26 @@ impl DataSourceBuilder {
     /// Parallel readers.
     pub fn shards(self, shards: u32) -> Self {
         self.number("kinesis.shards", u64::from(shards))
+    }
+
+    /// The format of every payload.
+    pub fn content_format(self, format: ContentFormat) -> Self {
+        self.text("content.format", format.as_str())
+    }
+
+    /// How payloads are compressed.
+    pub fn content_compression(self, compression: ContentCompression) -> Self {
+        self.text("content.compression", compression.as_str())
+    }
+
+    /// Most bytes that may come out of one payload.
+    pub fn max_expanded_size(self, bytes: usize) -> Self {
+        self.number("content.max_expanded_size", bytes as u64)
+    }
+
+    /// Most bytes that may come out of a payload for each byte of it, once more than 1 MiB has.
+    pub fn max_expansion_ratio(self, ratio: usize) -> Self {
+        self.number("content.max_expansion_ratio", ratio as u64)
     }
 
     /// Deepest nesting of an event.

@@ -20,10 +20,13 @@ pub use memory::{
     UNSENT_PART_BYTES,
 };
 pub use problem::{At, ConfigError, Problem};
+pub use shardmill_engine::decode::{
+    Compression as ContentCompression, FormatChoice as ContentFormat,
+};
 pub use shardmill_engine::parquet::{Compression, ParquetOptions};
 pub use source::{
-    Connection, ContentFormat, ContentSettings, DataSource, EngineSettings, KinesisSettings,
-    TargetSettings, TargetUrl,
+    Connection, ContentSettings, DataSource, EngineSettings, KinesisSettings, TargetSettings,
+    TargetUrl,
 };
 pub use value::{Kind, StartFrom, format_size};
 

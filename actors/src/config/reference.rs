@@ -38,6 +38,25 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
+/// The formats of payloads.
+pub const CONTENT_FORMATS: &[&str] = &["json"];
+
+/// The compressions of payloads.
+pub const CONTENT_COMPRESSIONS: &[&str] = &[
+    "auto",
+    "none",
+    "gzip",
+    "zlib",
+    "zstd",
+    "lz4",
+    "snappy",
+    "snappy_raw",
+    "bzip2",
+    "xz",
+    "zip",
+    "tar",
+];
+
 /// The compressions of Parquet files.
 pub const COMPRESSIONS: &[&str] = &["zstd", "snappy", "lz4_raw", "gzip", "brotli", "none"];
 
@@ -103,7 +122,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "content.format",
-        kind: Kind::Choice(&["json"]),
+        kind: Kind::Choice(CONTENT_FORMATS),
         default: Default::Value("json"),
         meaning: "Format of the payloads. JSON: one or several documents or lines in a payload; \
                   an array at the root is split into events.",
@@ -111,10 +130,33 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "content.compression",
-        kind: Kind::Choice(&["none"]),
-        default: Default::Value("none"),
-        meaning: "Compression of the payloads.",
-        example: "\"none\"",
+        kind: Kind::Choice(CONTENT_COMPRESSIONS),
+        default: Default::Value("auto"),
+        meaning: "Compression of the payloads. `\"auto\"` looks at each payload by itself and \
+                  undoes one compression within another too (a `tar.gz`); a name stands for \
+                  that one alone, and what is not compressed so becomes a reject. zip and tar: \
+                  each file of the archive is decoded. `\"snappy\"` is the framing format, \
+                  `\"snappy_raw\"` a bare block.",
+        example: "\"gzip\"",
+    },
+    Key {
+        path: "content.max_expanded_size",
+        kind: Kind::Size { min: KIB, max: GIB },
+        default: Default::Value("64 MiB"),
+        meaning: "Most bytes that may come out of one payload when its compression is undone, \
+                  over all layers. What would be more becomes a reject.",
+        example: "\"16 MiB\"",
+    },
+    Key {
+        path: "content.max_expansion_ratio",
+        kind: Kind::Integer {
+            min: 1,
+            max: 1_000_000,
+        },
+        default: Default::Value("1000"),
+        meaning: "Most bytes that may come out of a payload for each byte of it, once more than \
+                  1 MiB has come out. What would be more becomes a reject.",
+        example: "200",
     },
     Key {
         path: "content.max_depth",
@@ -307,20 +349,12 @@ pub const PLANNED: &[(&str, &str)] = &[
 ];
 
 /// Values that the design names and this version does not know.
-pub const PLANNED_VALUES: &[(&str, &[&str])] = &[
-    (
-        "content.format",
-        &[
-            "auto", "csv", "avro", "parquet", "orc", "protobuf", "xml", "form", "text",
-        ],
-    ),
-    (
-        "content.compression",
-        &[
-            "auto", "gzip", "zstd", "snappy", "lz4", "bzip2", "xz", "deflate", "zip",
-        ],
-    ),
-];
+pub const PLANNED_VALUES: &[(&str, &[&str])] = &[(
+    "content.format",
+    &[
+        "auto", "csv", "avro", "parquet", "orc", "protobuf", "xml", "form", "text",
+    ],
+)];
 
 /// The key of a pattern path (`connection.*.region`, not `connection.prod.region`).
 pub fn find(pattern: &str) -> Option<&'static Key> {

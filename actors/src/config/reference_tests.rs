@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::config::document::Values;
 use crate::config::problem::Report;
-use crate::config::{DataSource, MemoryPlan, format_size};
+use crate::config::{ContentCompression, ContentFormat, DataSource, MemoryPlan, format_size};
 
 /// A configuration with every key, each with its example.
 fn everything() -> String {
@@ -19,7 +19,7 @@ fn everything() -> String {
         }
         text.push_str(&format!("{name} = {}\n", key.example));
     }
-    text.replace("snappy", "zstd")
+    text.replace("\"snappy\"", "\"zstd\"")
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn every_key_that_is_read_changes_the_data_source() {
         let name = key.path.rsplit('.').next().unwrap();
         let other = match key.path {
             // There is one allowed value only, and it is the default.
-            "content.format" | "content.compression" => continue,
+            "content.format" => continue,
             "kinesis.connection" | "target.connection" => "\"other\"".to_owned(),
             _ => match key.kind {
                 Kind::Integer { max, .. } if key.path == "kinesis.shards" => max.to_string(),
@@ -53,7 +53,10 @@ fn every_key_that_is_read_changes_the_data_source() {
                 _ => "\"other\"".to_owned(),
             },
         };
-        let written = format!("\n{name} = {}\n", key.example.replace("snappy", "zstd"));
+        let written = format!(
+            "\n{name} = {}\n",
+            key.example.replace("\"snappy\"", "\"zstd\"")
+        );
         let section = key.path.rsplit_once('.').map_or("", |(section, _)| section);
         let header = format!("[{}]", section.replace('*', "prod"));
         let text = format!("\n{}", everything());
@@ -94,6 +97,14 @@ fn every_default_is_allowed() {
             );
         }
     }
+}
+
+#[test]
+fn the_words_for_payloads_are_those_that_the_decoder_knows() {
+    let compressions = ContentCompression::ALL.map(ContentCompression::as_str);
+    assert_eq!(CONTENT_COMPRESSIONS, compressions);
+    let formats = ContentFormat::ALL.map(ContentFormat::as_str);
+    assert_eq!(CONTENT_FORMATS, formats);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shardmill_engine::decode::{self, FormatChoice};
 use shardmill_engine::parquet::{Compression, ParquetOptions};
 use shardmill_engine::types::WindowLength;
 
@@ -12,8 +13,8 @@ use super::memory::{MIN_OPEN_WINDOWS, MemoryPlan};
 use super::problem::{Report, nearest};
 use super::reference::{self, Default};
 use super::source::{
-    Connection, ContentFormat, ContentSettings, DataSource, EngineSettings, KinesisSettings,
-    TargetSettings, TargetUrl,
+    Connection, ContentSettings, DataSource, EngineSettings, KinesisSettings, TargetSettings,
+    TargetUrl,
 };
 use super::value::{StartFrom, Value, format_size};
 
@@ -134,12 +135,15 @@ impl Resolver<'_, '_> {
     }
 
     fn content(&self) -> Option<ContentSettings> {
-        let max_depth = self.size("content.max_depth")?;
-        let max_event_size = self.size("content.max_event_size")?;
+        let format = self.optional_text("content.format")?;
+        let compression = self.optional_text("content.compression")?;
         Some(ContentSettings {
-            format: ContentFormat::Json,
-            max_depth,
-            max_event_size,
+            format: FormatChoice::from_word(&format)?,
+            compression: decode::Compression::from_word(&compression)?,
+            max_expanded_size: self.size("content.max_expanded_size")?,
+            max_expansion_ratio: self.size("content.max_expansion_ratio")?,
+            max_depth: self.size("content.max_depth")?,
+            max_event_size: self.size("content.max_event_size")?,
         })
     }
 

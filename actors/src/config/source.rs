@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shardmill_engine::decode::{Compression as ContentCompression, FormatChoice as ContentFormat};
 use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::WindowLength;
 
@@ -49,18 +50,16 @@ pub struct KinesisSettings {
 pub struct ContentSettings {
     /// The format of every payload.
     pub format: ContentFormat,
+    /// How payloads are compressed.
+    pub compression: ContentCompression,
+    /// Most bytes that may come out of one payload.
+    pub max_expanded_size: usize,
+    /// Most bytes that may come out of a payload for each byte of it, once more than 1 MiB has.
+    pub max_expansion_ratio: usize,
     /// Deepest nesting of an event.
     pub max_depth: usize,
     /// Largest event, in bytes.
     pub max_event_size: usize,
-}
-
-/// A format of payloads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ContentFormat {
-    /// JSON documents.
-    Json,
 }
 
 /// `[target]`: where files and state go.

@@ -54,6 +54,8 @@ fn the_smallest_configuration_has_every_default() {
         TargetUrl::Local(PathBuf::from("/conf/lake"))
     );
     assert_eq!(source.target().execution_parallelism, 1);
+    assert_eq!(source.content().compression, ContentCompression::Auto);
+    assert_eq!(source.content().max_expanded_size, 64 << 20);
     assert_eq!(source.parquet(), &ParquetOptions::default());
     assert_eq!(source.engine().memory.budget, 256 << 20);
     assert_eq!(source.engine().stop_deadline, Duration::from_secs(30));
@@ -70,6 +72,10 @@ region = "eu-west-1"
 connection = "prod"
 read_from = 2026-11-22T10:00:00Z
 shards = 4
+[content]
+compression = "zstd"
+max_expanded_size = "8 MiB"
+max_expansion_ratio = 50
 [target]
 url = "s3://lake/events/"
 execution_parallelism = 2
@@ -96,6 +102,10 @@ external_id = "${SECRET}"
         prefix: "events".into(),
     };
     assert_eq!(source.target().url, url);
+    let content = source.content();
+    assert_eq!(content.compression, ContentCompression::Zstd);
+    assert_eq!(content.max_expanded_size, 8 << 20);
+    assert_eq!(content.max_expansion_ratio, 50);
     assert_eq!(source.parquet().compression, Compression::Gzip(9));
     assert_eq!(source.engine().memory.lanes, 2);
     let shown = format!("{source:?}");
@@ -109,12 +119,17 @@ external_id = "${SECRET}"
 fn the_builder_and_toml_make_the_same_data_source() {
     let text = with(
         "shards = 4\nread_from = \"start\"",
-        "execution_parallelism = 3",
+        "execution_parallelism = 3\n[content]\nformat = \"json\"\ncompression = \
+         \"snappy_raw\"\nmax_expanded_size = \"1 MiB\"\nmax_expansion_ratio = 9",
     );
     let built = DataSource::builder("clicks")
         .stream("clickstream")
         .shards(4)
         .read_from(StartFrom::Start)
+        .content_format(ContentFormat::Json)
+        .content_compression(ContentCompression::SnappyRaw)
+        .max_expanded_size(1 << 20)
+        .max_expansion_ratio(9)
         .target("s3://lake/events")
         .execution_parallelism(3)
         .build();

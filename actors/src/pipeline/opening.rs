@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use shardmill_engine::decode::ContentOptions;
 use shardmill_engine::log::{
     self, Cleanup, FormatDecision, Identity, LaneLog, LaneState, LogError, SourceOptions,
     SourceRecord,
@@ -64,7 +65,6 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let record = log::open_source(store, host, options).await?;
-    let format = log::decide_format(store, host, json()).await?;
     let identity = identity();
     let generation = log::take_generation(store, host, &identity).await?;
     tracing::info!(
@@ -78,6 +78,9 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
     let lanes = settings.execution_parallelism;
     let mut logs =
         log::claim_lanes::<_, _, Error>(store, host, &identity, generation, lanes, first).await?;
+    // Only now: whoever had the lanes before can no longer commit under a decision that we have not
+    // seen, so the numbers that commits name never go down.
+    let format = log::decide_format(store, host, decision(&settings.decode.content)).await?;
     check_positions(&context, &logs, listing.server_time).await?;
     let mut cleanup = Cleanup::new(&logs);
     if let Some(cleanup) = &mut cleanup {
@@ -213,12 +216,12 @@ where
     }
 }
 
-/// The one format that there is so far.
-fn json() -> FormatDecision {
+/// What the configuration says of the payloads, as a decision to store.
+fn decision(content: &ContentOptions) -> FormatDecision {
     FormatDecision {
-        content: "json".to_owned(),
-        compression: "none".to_owned(),
-        reason: "JSON is what this version reads".to_owned(),
+        content: content.format.as_str().to_owned(),
+        compression: content.compression.as_str().to_owned(),
+        reason: "the configuration says so".to_owned(),
     }
 }
 

@@ -1,12 +1,14 @@
 //! What the actors of one source need to know, resolved from its configuration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use shardmill_engine::decode::DecodeLimits;
+use shardmill_engine::decode::{ContentOptions, DecodeLimits, ExpansionLimits};
 use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::WindowLength;
 
-use crate::config::{DataSource, MemoryPlan, StartFrom};
+use super::workers::DecodePlan;
+use crate::config::{ContentSettings, DataSource, MemoryPlan, StartFrom};
 
 /// The credit that a fetch takes: what its worst answer holds while it becomes columns.
 pub(crate) const FETCH_BYTES: usize = MemoryPlan::KEPT_FETCH as usize;
@@ -30,8 +32,8 @@ pub(crate) struct Settings {
     pub window_length: WindowLength,
     /// Windows that a lane may have open at once.
     pub max_open_windows: u32,
-    /// Limits of decoding.
-    pub decode: DecodeLimits,
+    /// What payloads are, and the limits of decoding them.
+    pub decode: Arc<DecodePlan>,
     /// How files are written.
     pub parquet: ParquetOptions,
     /// How often a lane without data commits its progress.
@@ -63,11 +65,7 @@ impl Settings {
             execution_parallelism: source.target().execution_parallelism as usize,
             window_length: source.window_length(),
             max_open_windows: source.engine().memory.max_open_windows,
-            decode: DecodeLimits {
-                max_depth: source.content().max_depth,
-                max_event_bytes: source.content().max_event_size,
-                ..DecodeLimits::default()
-            },
+            decode: Arc::new(decode_plan(source.content())),
             parquet: source.parquet().clone(),
             progress_interval: window.min(minute),
             list_shards_interval: (window / 2).clamp(Duration::from_millis(500), minute / 2),
@@ -76,5 +74,23 @@ impl Settings {
             start_patience: Duration::from_secs(30),
             stop_deadline: source.engine().stop_deadline,
         }
+    }
+}
+
+fn decode_plan(content: &ContentSettings) -> DecodePlan {
+    DecodePlan {
+        limits: DecodeLimits {
+            max_depth: content.max_depth,
+            max_event_bytes: content.max_event_size,
+            ..DecodeLimits::default()
+        },
+        content: ContentOptions {
+            format: content.format,
+            compression: content.compression,
+            expansion: ExpansionLimits {
+                max_bytes: content.max_expanded_size,
+                max_ratio: content.max_expansion_ratio,
+            },
+        },
     }
 }

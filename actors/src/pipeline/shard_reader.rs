@@ -334,8 +334,8 @@ impl ShardReader {
         let context = Arc::clone(&self.context);
         let lane = self.lane.clone();
         let work = tokio::spawn(async move {
-            let limits = &context.settings.decode;
-            let decoded = context.workers.decode(context.key, limits, batch).await?;
+            let plan = &context.settings.decode;
+            let decoded = context.workers.decode(context.key, plan, batch).await?;
             context.meter.decode.record(decoded.micros);
             context.meter.add_decoded(decoded.batch.counts);
             // A lane that does not take it has ended, and has said why.

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
 use shardmill_engine::budget::Budget;
-use shardmill_engine::decode::{DecodeLimits, Decoder};
+use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder};
 use shardmill_engine::parquet::{EncodeError, FileChunk, WindowEncoder};
 use shardmill_engine::types::{DecodedBatch, PayloadBatch};
 use tokio::sync::{Semaphore, oneshot};
@@ -29,9 +29,16 @@ const QUEUE: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SourceKey(pub u64);
 
+/// What a source's decoders are made from.
+#[derive(Clone, Debug)]
+pub(crate) struct DecodePlan {
+    pub limits: DecodeLimits,
+    pub content: ContentOptions,
+}
+
 struct DecodeJob {
     source: SourceKey,
-    limits: DecodeLimits,
+    plan: Arc<DecodePlan>,
     batch: PayloadBatch,
     answer: oneshot::Sender<Decoded>,
 }
@@ -98,18 +105,17 @@ impl Workers {
     pub(crate) async fn decode(
         &self,
         source: SourceKey,
-        limits: &DecodeLimits,
+        plan: &Arc<DecodePlan>,
         batch: PayloadBatch,
     ) -> Option<Decoded> {
         // The slot is given back by the thread that takes the job, so the send never finds the
         // channel full.
         self.decode_slots.acquire().await.ok()?.forget();
         let (answer, answered) = oneshot::channel();
-        let limits = limits.clone();
         self.decode
             .try_send(DecodeJob {
                 source,
-                limits,
+                plan: Arc::clone(plan),
                 batch,
                 answer,
             })
@@ -170,14 +176,14 @@ impl Worker {
         let begun = Instant::now();
         let DecodeJob {
             source,
-            limits,
+            plan,
             batch,
             answer,
         } = job;
         let decoder = self
             .decoders
             .entry(source)
-            .or_insert_with(|| Decoder::new(limits));
+            .or_insert_with(|| Decoder::new(plan.limits.clone(), &plan.content));
         let budget = &self.budget;
         // A decoder answers a panic with rejects. Should it panic all the same, the thread lives on
         // and whoever waits finds the answer missing.

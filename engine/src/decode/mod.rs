@@ -12,6 +12,7 @@ mod fields;
 mod format;
 mod json;
 mod nulls;
+mod options;
 mod sink;
 mod texts;
 
@@ -23,6 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::content::Content;
 use self::format::Format;
+pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice};
 use self::sink::{Sink, Taken};
 use crate::budget::Budget;
 use crate::types::{Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows};
@@ -62,9 +64,11 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder of JSON.
-    pub fn new(limits: DecodeLimits) -> Self {
-        let format = Box::new(json::Json::new(&limits));
+    /// A decoder of payloads that are what `content` says.
+    pub fn new(limits: DecodeLimits, content: &ContentOptions) -> Self {
+        let format = match content.format {
+            FormatChoice::Json => Box::new(json::Json::new(&limits)),
+        };
         Self { limits, format }
     }
 

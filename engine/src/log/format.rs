@@ -29,14 +29,22 @@ pub struct FormatRecord {
 pub struct FormatDecision {
     /// The content format: `json`.
     pub content: String,
-    /// The compression of payloads: `none`.
+    /// The compression of payloads: `auto`, `none`, `gzip`, ...
     pub compression: String,
     /// Why, for people.
     pub reason: String,
 }
 
-/// The newest format decision; `wanted` becomes the first one if there is none yet. To be called
-/// before the first commit.
+impl FormatDecision {
+    /// Whether payloads are decoded the same by both, whatever the reasons.
+    fn decodes_like(&self, other: &Self) -> bool {
+        self.content == other.content && self.compression == other.compression
+    }
+}
+
+/// The format decision to go on with: the newest one where it decodes like `wanted`, else `wanted`
+/// as the next one. To be called once the lanes are claimed and before the first commit; a lane uses
+/// it from the commit on that names its number.
 ///
 /// # Errors
 /// `log.newer_format`, and what reading and putting can bring.
@@ -46,19 +54,28 @@ pub async fn decide_format(
     wanted: FormatDecision,
 ) -> Result<FormatRecord, LogError> {
     let objects = Objects::starting(Arc::clone(store), Arc::clone(host));
-    let newest = objects.highest(0, names::format).await?;
-    if newest > 0 {
-        return required(&objects, &names::format(newest)).await;
-    }
-    let record = FormatRecord {
-        format_version: FORMAT_VERSION,
-        number: 1,
-        decision: wanted,
-        time_ms: objects.now(),
-    };
-    match objects.put(&names::format(1), to_json(&record)).await? {
-        Put::Done => Ok(record),
-        // Somebody was faster, or an earlier try took effect: what is stored counts.
-        Put::Exists => required(&objects, &names::format(1)).await,
+    let mut newest = objects.highest(0, names::format).await?;
+    loop {
+        if newest > 0 {
+            let stored: FormatRecord = required(&objects, &names::format(newest)).await?;
+            if stored.decision.decodes_like(&wanted) {
+                return Ok(stored);
+            }
+        }
+        newest += 1;
+        let record = FormatRecord {
+            format_version: FORMAT_VERSION,
+            number: newest,
+            decision: wanted.clone(),
+            time_ms: objects.now(),
+        };
+        match objects
+            .put(&names::format(newest), to_json(&record))
+            .await?
+        {
+            Put::Done => return Ok(record),
+            // Somebody was faster, or an earlier try took effect: what is stored counts.
+            Put::Exists => {}
+        }
     }
 }

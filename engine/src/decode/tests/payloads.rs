@@ -8,7 +8,7 @@ use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
 use bytes::Bytes;
 
 use crate::budget::Budget;
-use crate::decode::{DecodeLimits, Decoder};
+use crate::decode::{ContentOptions, DecodeLimits, Decoder};
 use crate::schema::Schema;
 use crate::schema::text::{JsonText, ObjectText, quoted_key};
 use crate::types::{
@@ -63,8 +63,10 @@ pub(super) fn decode(payloads: &[&[u8]]) -> DecodedBatch {
 /// come to the same.
 pub(super) fn decode_with(limits: DecodeLimits, payloads: &[&[u8]]) -> DecodedBatch {
     let budget = Budget::new(1 << 20);
-    let decoded = Decoder::new(limits.clone()).decode(batch(payloads, &budget), &budget);
-    let mut long_way = Decoder::new(limits);
+    let content = ContentOptions::default();
+    let mut decoder = Decoder::new(limits.clone(), &content);
+    let decoded = decoder.decode(batch(payloads, &budget), &budget);
+    let mut long_way = Decoder::new(limits, &content);
     // After so many that are not for the short way it is left alone for a while.
     long_way.decode(batch(&[b"[]".as_slice(); 8], &budget), &budget);
     let long = long_way.decode(batch(payloads, &budget), &budget);

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::payloads::{assert_identities, batch, decode, decode_with, outcome};
 use crate::budget::Budget;
-use crate::decode::{DecodeLimits, Decoder};
+use crate::decode::{ContentOptions, DecodeLimits, Decoder};
 use crate::schema::{DataType, Field};
 
 #[rstest]
@@ -308,7 +308,7 @@ fn an_event_of_too_many_bytes_is_a_reject() {
 #[test]
 fn credit_stands_for_what_was_made_and_comes_back() {
     let budget = Budget::new(1 << 20);
-    let mut decoder = Decoder::new(DecodeLimits::default());
+    let mut decoder = Decoder::new(DecodeLimits::default(), &ContentOptions::default());
     let decoded = decoder.decode(batch(&[br#"{"a":1}"#, b"{"], &budget), &budget);
     assert!(decoded.credit.bytes() >= decoded.rows[0].memory_size());
     assert_eq!(budget.used(), decoded.credit.bytes());

@@ -15,6 +15,7 @@ use crate::types::{
 };
 
 mod append;
+mod format;
 mod readers;
 mod start;
 

@@ -1,0 +1,151 @@
+//! What payloads are said to be: plain values, for the configuration and the stored decision.
+
+use serde::{Deserialize, Serialize};
+
+/// What a decoder is told of the payloads of a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentOptions {
+    /// The format of contents.
+    pub format: FormatChoice,
+    /// How payloads are compressed.
+    pub compression: Compression,
+    /// What undoing the compression of one payload may take.
+    pub expansion: ExpansionLimits,
+}
+
+/// A format of contents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FormatChoice {
+    /// JSON: one or several documents.
+    #[default]
+    Json,
+}
+
+impl FormatChoice {
+    /// Every choice, in the order of the reference page.
+    pub const ALL: [FormatChoice; 1] = [FormatChoice::Json];
+
+    /// The word that stands for it in the configuration and in stored decisions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FormatChoice::Json => "json",
+        }
+    }
+
+    /// The choice that a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.as_str() == word)
+    }
+}
+
+/// How payloads are compressed, or put into an archive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Each payload as its bytes say, one compression within another too.
+    #[default]
+    Auto,
+    /// Not at all.
+    None,
+    /// gzip: one or several members.
+    Gzip,
+    /// zlib: deflate with zlib's header and checksum.
+    Zlib,
+    /// Zstandard: one or several frames.
+    Zstd,
+    /// LZ4 frames, one or several.
+    Lz4,
+    /// Snappy's framing format.
+    Snappy,
+    /// Snappy without framing: one block with its length before it.
+    SnappyRaw,
+    /// bzip2: one or several streams.
+    Bzip2,
+    /// xz: one or several streams.
+    Xz,
+    /// A zip archive: each of its files is a content.
+    Zip,
+    /// A tar archive: each of its regular files is a content.
+    Tar,
+}
+
+impl Compression {
+    /// Every choice, in the order of the reference page.
+    pub const ALL: [Compression; 12] = [
+        Compression::Auto,
+        Compression::None,
+        Compression::Gzip,
+        Compression::Zlib,
+        Compression::Zstd,
+        Compression::Lz4,
+        Compression::Snappy,
+        Compression::SnappyRaw,
+        Compression::Bzip2,
+        Compression::Xz,
+        Compression::Zip,
+        Compression::Tar,
+    ];
+
+    /// The word that stands for it in the configuration and in stored decisions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Compression::Auto => "auto",
+            Compression::None => "none",
+            Compression::Gzip => "gzip",
+            Compression::Zlib => "zlib",
+            Compression::Zstd => "zstd",
+            Compression::Lz4 => "lz4",
+            Compression::Snappy => "snappy",
+            Compression::SnappyRaw => "snappy_raw",
+            Compression::Bzip2 => "bzip2",
+            Compression::Xz => "xz",
+            Compression::Zip => "zip",
+            Compression::Tar => "tar",
+        }
+    }
+
+    /// The choice that a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.as_str() == word)
+    }
+}
+
+/// What undoing the compression of one payload may take. Past either limit it is a reject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpansionLimits {
+    /// Bytes of everything that comes out of a payload, over all its layers.
+    pub max_bytes: usize,
+    /// Bytes that may come out for each byte of the payload. Looked at once more than 1 MiB has
+    /// come out: below that no ratio does harm.
+    pub max_ratio: usize,
+}
+
+impl Default for ExpansionLimits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 64 << 20,
+            max_ratio: 1_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_what_is_stored_and_what_is_read() {
+        for choice in Compression::ALL {
+            assert_eq!(Compression::from_word(choice.as_str()), Some(choice));
+            let stored = serde_json::to_string(&choice).unwrap();
+            assert_eq!(stored, format!("\"{}\"", choice.as_str()));
+        }
+        for choice in FormatChoice::ALL {
+            assert_eq!(FormatChoice::from_word(choice.as_str()), Some(choice));
+            let stored = serde_json::to_string(&choice).unwrap();
+            assert_eq!(stored, format!("\"{}\"", choice.as_str()));
+        }
+        assert_eq!(Compression::from_word("rar"), None);
+    }
+}
