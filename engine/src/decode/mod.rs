@@ -7,6 +7,7 @@
 
 mod cells;
 mod column;
+mod columns;
 mod content;
 mod fields;
 mod format;

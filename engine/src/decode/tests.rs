@@ -4,3 +4,4 @@ mod panics;
 mod payloads;
 mod properties;
 mod rules;
+mod tables;
