@@ -14,8 +14,10 @@ mod format;
 mod json;
 mod nulls;
 mod options;
+mod parquet_file;
 mod sink;
 mod texts;
+mod whole_file;
 
 #[cfg(test)]
 mod tests;
@@ -68,7 +70,8 @@ impl Decoder {
     /// A decoder of payloads that are what `content` says.
     pub fn new(limits: DecodeLimits, content: &ContentOptions) -> Self {
         let format = match content.format {
-            FormatChoice::Json => Box::new(json::Json::new(&limits)),
+            FormatChoice::Json => Box::new(json::Json::new(&limits)) as Box<dyn Format>,
+            FormatChoice::Parquet => Box::new(parquet_file::ParquetFile::new(&limits)),
         };
         Self { limits, format }
     }

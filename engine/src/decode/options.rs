@@ -20,16 +20,19 @@ pub enum FormatChoice {
     /// JSON: one or several documents.
     #[default]
     Json,
+    /// Parquet files.
+    Parquet,
 }
 
 impl FormatChoice {
     /// Every choice, in the order of the reference page.
-    pub const ALL: [FormatChoice; 1] = [FormatChoice::Json];
+    pub const ALL: [FormatChoice; 2] = [FormatChoice::Json, FormatChoice::Parquet];
 
     /// The word that stands for it in the configuration and in stored decisions.
     pub fn as_str(self) -> &'static str {
         match self {
             FormatChoice::Json => "json",
+            FormatChoice::Parquet => "parquet",
         }
     }
 
