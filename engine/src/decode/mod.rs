@@ -7,6 +7,7 @@
 
 mod cells;
 mod column;
+mod columns;
 mod content;
 mod delimited;
 mod fields;
@@ -16,9 +17,11 @@ mod lexical;
 mod marks;
 mod nulls;
 mod options;
+mod parquet_file;
 mod sink;
 mod text;
 mod texts;
+mod whole_file;
 
 #[cfg(test)]
 mod tests;
@@ -85,6 +88,7 @@ impl Decoder {
             FormatChoice::Json => Box::new(json::Json::new(&limits)),
             FormatChoice::Csv => Box::new(Delimited::new(&limits, &content.delimited, b',')),
             FormatChoice::Tsv => Box::new(Delimited::new(&limits, &content.delimited, b'\t')),
+            FormatChoice::Parquet => Box::new(parquet_file::ParquetFile::new(&limits)),
         };
         Self { limits, format }
     }

@@ -25,7 +25,7 @@ impl ContentOptions {
     /// Where options contradict one another.
     pub fn check(&self) -> Result<(), OptionError> {
         match self.format {
-            FormatChoice::Json => Ok(()),
+            FormatChoice::Json | FormatChoice::Parquet => Ok(()),
             FormatChoice::Csv | FormatChoice::Tsv => self.delimited.check(),
         }
     }
@@ -57,11 +57,18 @@ pub enum FormatChoice {
     Csv,
     /// Lines of fields with tabs between them.
     Tsv,
+    /// Parquet files.
+    Parquet,
 }
 
 impl FormatChoice {
     /// Every choice, in the order of the reference page.
-    pub const ALL: [FormatChoice; 3] = [FormatChoice::Json, FormatChoice::Csv, FormatChoice::Tsv];
+    pub const ALL: [FormatChoice; 4] = [
+        FormatChoice::Json,
+        FormatChoice::Csv,
+        FormatChoice::Tsv,
+        FormatChoice::Parquet,
+    ];
 
     /// The word that stands for it in the configuration and in stored decisions.
     pub fn as_str(self) -> &'static str {
@@ -69,6 +76,7 @@ impl FormatChoice {
             FormatChoice::Json => "json",
             FormatChoice::Csv => "csv",
             FormatChoice::Tsv => "tsv",
+            FormatChoice::Parquet => "parquet",
         }
     }
 

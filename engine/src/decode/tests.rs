@@ -1,9 +1,12 @@
 //! What a decoder makes of payloads, by effect.
 
 mod csv;
+mod files;
 mod fixtures;
 mod laws_of_text;
 mod panics;
+mod parquet_files;
 mod payloads;
 mod properties;
 mod rules;
+mod tables;

@@ -68,6 +68,20 @@ pub enum RejectCode {
     XmlEntity,
     /// XML in an encoding that is not read.
     XmlEncoding,
+    /// Not a whole Parquet file, or one with something that the decoder does not know.
+    ParquetDamaged,
+    /// A Parquet file whose schema is nested deeper than the limit.
+    ParquetTooDeep,
+    /// Not Avro, or not of the schema that it should have.
+    AvroDamaged,
+    /// Avro nested deeper than the limit.
+    AvroTooDeep,
+    /// Avro whose message names a schema that its registry does not have.
+    AvroUnknownSchema,
+    /// Not a whole ORC file, or one with something that the decoder does not know.
+    OrcDamaged,
+    /// An ORC file whose schema is nested deeper than the limit.
+    OrcTooDeep,
     /// The decoder panicked on this payload alone.
     DecoderPanic,
     /// The payload would expand past a limit.
@@ -76,7 +90,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// Every code, in the order of the reference page.
-    pub const ALL: [RejectCode; 15] = [
+    pub const ALL: [RejectCode; 22] = [
         RejectCode::JsonSyntax,
         RejectCode::JsonTooDeep,
         RejectCode::JsonNotAnObject,
@@ -90,6 +104,13 @@ impl RejectCode {
         RejectCode::XmlTooDeep,
         RejectCode::XmlEntity,
         RejectCode::XmlEncoding,
+        RejectCode::ParquetDamaged,
+        RejectCode::ParquetTooDeep,
+        RejectCode::AvroDamaged,
+        RejectCode::AvroTooDeep,
+        RejectCode::AvroUnknownSchema,
+        RejectCode::OrcDamaged,
+        RejectCode::OrcTooDeep,
         RejectCode::DecoderPanic,
         RejectCode::TooLarge,
     ];
@@ -110,6 +131,13 @@ impl RejectCode {
             RejectCode::XmlTooDeep => "xml.too_deep",
             RejectCode::XmlEntity => "xml.entity",
             RejectCode::XmlEncoding => "xml.encoding",
+            RejectCode::ParquetDamaged => "parquet.damaged",
+            RejectCode::ParquetTooDeep => "parquet.too_deep",
+            RejectCode::AvroDamaged => "avro.damaged",
+            RejectCode::AvroTooDeep => "avro.too_deep",
+            RejectCode::AvroUnknownSchema => "avro.unknown_schema",
+            RejectCode::OrcDamaged => "orc.damaged",
+            RejectCode::OrcTooDeep => "orc.too_deep",
             RejectCode::DecoderPanic => "decode.panic",
             RejectCode::TooLarge => "decode.too_large",
         }
