@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::column::Column;
 use super::json::numbers::number_end;
-use crate::schema::text::EXACT_INTEGERS;
+use crate::schema::text::{
+    EXACT_INTEGERS, write_bool, write_float, write_int, write_null, write_string,
+};
 
 /// The type that the values of a field are read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -65,6 +67,51 @@ impl Reading {
             (_, Scalar::Digits) => {
                 column.push_json(row, |out| out.extend_from_slice(text.as_bytes()));
             }
+        }
+    }
+
+    /// Puts texts into their column as a list; `None` stands for null.
+    pub(super) fn push_list<'t>(
+        self,
+        column: &mut Column,
+        row: usize,
+        texts: impl Iterator<Item = Option<&'t str>>,
+    ) {
+        let Some(list) = column.list(row) else {
+            return column.push_json(row, |out| self.write_list(texts, out));
+        };
+        for text in texts {
+            match text {
+                Some(text) => self.push(&mut list.column, list.items, text),
+                None => list.column.push_null(list.items),
+            }
+            list.items += 1;
+        }
+        list.close();
+    }
+
+    fn write_list<'t>(self, texts: impl Iterator<Item = Option<&'t str>>, out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (place, text) in texts.enumerate() {
+            if place > 0 {
+                out.push(b',');
+            }
+            match text {
+                Some(text) => self.write(text, out),
+                None => write_null(out),
+            }
+        }
+        out.push(b']');
+    }
+
+    /// Appends a text's value as canonical JSON text.
+    pub(super) fn write(self, text: &str, out: &mut Vec<u8>) {
+        match scalar(self, text) {
+            Scalar::Text => write_string(out, text),
+            Scalar::Int(value) => write_int(out, value),
+            Scalar::Float(value) => write_float(out, value),
+            Scalar::Bool(value) => write_bool(out, value),
+            Scalar::Digits => out.extend_from_slice(text.as_bytes()),
         }
     }
 }

@@ -11,13 +11,19 @@ mod columns;
 mod content;
 mod delimited;
 mod fields;
+mod fixed_width;
+mod form;
 mod format;
 mod json;
 mod lexical;
+mod lines;
 mod marks;
 mod nulls;
 mod options;
 mod parquet_file;
+mod pattern;
+mod raw;
+mod repeated;
 mod sink;
 mod text;
 mod texts;
@@ -33,9 +39,14 @@ use self::cells::Cells;
 use self::content::Content;
 use self::delimited::Delimited;
 pub use self::delimited::{DelimitedOptions, Mark, ShortLines};
+pub use self::fixed_width::{FixedColumn, FixedWidthOptions};
+pub use self::form::FormOptions;
 use self::format::Format;
 pub use self::lexical::FieldType;
+pub use self::lines::LinesOptions;
 pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice, OptionError};
+pub use self::pattern::{Pattern, RegexOptions, RegexUnit};
+pub use self::raw::RawOptions;
 use self::sink::{Sink, Taken};
 use crate::budget::Budget;
 use crate::types::{Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows};
@@ -87,6 +98,13 @@ impl Decoder {
         let format: Box<dyn Format> = match content.format {
             FormatChoice::Json => Box::new(json::Json::new(&limits)),
             FormatChoice::Csv => Box::new(Delimited::new(&limits, &content.delimited, b',')),
+            FormatChoice::FixedWidth => {
+                Box::new(fixed_width::FixedWidth::new(&limits, &content.fixed_width))
+            }
+            FormatChoice::Regex => Box::new(pattern::Matched::new(&limits, &content.regex)),
+            FormatChoice::Form => Box::new(form::Form::new(&limits, &content.form)),
+            FormatChoice::Lines => Box::new(lines::Lines::new(&limits, &content.lines)),
+            FormatChoice::Raw => Box::new(raw::Raw::new(&limits, &content.raw)),
             FormatChoice::Tsv => Box::new(Delimited::new(&limits, &content.delimited, b'\t')),
             FormatChoice::Parquet => Box::new(parquet_file::ParquetFile::new(&limits)),
         };

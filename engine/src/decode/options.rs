@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::delimited::DelimitedOptions;
+use super::fixed_width::FixedWidthOptions;
+use super::form::FormOptions;
+use super::lines::LinesOptions;
+use super::pattern::RegexOptions;
+use super::raw::RawOptions;
 
 /// What a decoder is told of the payloads of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +21,16 @@ pub struct ContentOptions {
     pub expansion: ExpansionLimits,
     /// What holds for CSV and TSV.
     pub delimited: DelimitedOptions,
+    /// What holds for lines.
+    pub lines: LinesOptions,
+    /// What holds for raw bytes.
+    pub raw: RawOptions,
+    /// What holds for fixed width.
+    pub fixed_width: FixedWidthOptions,
+    /// What holds for regular expressions.
+    pub regex: RegexOptions,
+    /// What holds for forms.
+    pub form: FormOptions,
 }
 
 impl ContentOptions {
@@ -25,8 +40,14 @@ impl ContentOptions {
     /// Where options contradict one another.
     pub fn check(&self) -> Result<(), OptionError> {
         match self.format {
-            FormatChoice::Json | FormatChoice::Parquet => Ok(()),
             FormatChoice::Csv | FormatChoice::Tsv => self.delimited.check(),
+            FormatChoice::FixedWidth => self.fixed_width.check(),
+            FormatChoice::Regex => self.regex.check(),
+            FormatChoice::Json
+            | FormatChoice::Lines
+            | FormatChoice::Raw
+            | FormatChoice::Form
+            | FormatChoice::Parquet => Ok(()),
         }
     }
 }
@@ -57,16 +78,31 @@ pub enum FormatChoice {
     Csv,
     /// Lines of fields with tabs between them.
     Tsv,
+    /// Lines of fields at fixed places.
+    FixedWidth,
+    /// Text that a regular expression takes apart.
+    Regex,
+    /// Forms as browsers send them: `application/x-www-form-urlencoded`.
+    Form,
+    /// Lines as they are.
+    Lines,
+    /// Contents as they are.
+    Raw,
     /// Parquet files.
     Parquet,
 }
 
 impl FormatChoice {
     /// Every choice, in the order of the reference page.
-    pub const ALL: [FormatChoice; 4] = [
+    pub const ALL: [FormatChoice; 9] = [
         FormatChoice::Json,
         FormatChoice::Csv,
         FormatChoice::Tsv,
+        FormatChoice::FixedWidth,
+        FormatChoice::Regex,
+        FormatChoice::Form,
+        FormatChoice::Lines,
+        FormatChoice::Raw,
         FormatChoice::Parquet,
     ];
 
@@ -76,6 +112,11 @@ impl FormatChoice {
             FormatChoice::Json => "json",
             FormatChoice::Csv => "csv",
             FormatChoice::Tsv => "tsv",
+            FormatChoice::FixedWidth => "fixed_width",
+            FormatChoice::Regex => "regex",
+            FormatChoice::Form => "form",
+            FormatChoice::Lines => "lines",
+            FormatChoice::Raw => "raw",
             FormatChoice::Parquet => "parquet",
         }
     }

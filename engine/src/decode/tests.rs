@@ -4,6 +4,7 @@ mod csv;
 mod files;
 mod fixtures;
 mod laws_of_text;
+mod lines;
 mod panics;
 mod parquet_files;
 mod payloads;

@@ -39,6 +39,13 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// All of it, but for line ends at its end.
+    pub(super) fn without_line_ends(&self) -> Range<usize> {
+        let text = &self.data[self.start..];
+        let last = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r'));
+        self.start..last.map_or(self.start, |last| self.start + last + 1)
+    }
+
     /// The lines that hold something, without their line ends (`\n` or `\r\n`).
     pub(super) fn lines(&self) -> impl Iterator<Item = Range<usize>> + use<'a> {
         let data = self.data;

@@ -54,6 +54,8 @@ pub enum RejectCode {
     CsvSyntax,
     /// A line of CSV with fewer fields than there are columns.
     CsvRagged,
+    /// A line of fixed width that ends before its last column begins.
+    FixedWidthShort,
     /// Text that the pattern does not match.
     RegexNoMatch,
     /// A form with a percent escape that is none.
@@ -90,13 +92,14 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// Every code, in the order of the reference page.
-    pub const ALL: [RejectCode; 22] = [
+    pub const ALL: [RejectCode; 23] = [
         RejectCode::JsonSyntax,
         RejectCode::JsonTooDeep,
         RejectCode::JsonNotAnObject,
         RejectCode::NotUtf8,
         RejectCode::CsvSyntax,
         RejectCode::CsvRagged,
+        RejectCode::FixedWidthShort,
         RejectCode::RegexNoMatch,
         RejectCode::FormSyntax,
         RejectCode::CloudwatchNotAnEnvelope,
@@ -124,6 +127,7 @@ impl RejectCode {
             RejectCode::NotUtf8 => "text.not_utf8",
             RejectCode::CsvSyntax => "csv.syntax",
             RejectCode::CsvRagged => "csv.ragged",
+            RejectCode::FixedWidthShort => "fixed_width.short",
             RejectCode::RegexNoMatch => "regex.no_match",
             RejectCode::FormSyntax => "form.syntax",
             RejectCode::CloudwatchNotAnEnvelope => "cloudwatch.not_an_envelope",

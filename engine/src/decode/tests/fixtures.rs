@@ -31,6 +31,9 @@ impl Case {
 
 #[rstest]
 #[case::csv(include_str!("../../../fixtures/text/csv.jsonl"), 8)]
+#[case::form(include_str!("../../../fixtures/text/form.jsonl"), 3)]
+#[case::fixed_width(include_str!("../../../fixtures/text/fixed_width.jsonl"), 2)]
+#[case::regex(include_str!("../../../fixtures/text/regex.jsonl"), 2)]
 fn values_are_those_that_were_written(#[case] cases: &str, #[case] count: usize) {
     assert_eq!(cases.lines().count(), count);
     for line in cases.lines() {

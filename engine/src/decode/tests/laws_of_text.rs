@@ -14,6 +14,14 @@ const OPTIONS: &[&str] = &[
     r#"{"format":"tsv","delimited":{"quote":null,"infer":false,"short_lines":"fill"}}"#,
     r#"{"format":"csv","delimited":{"escape":"\\","trim":true,"has_header":false}}"#,
     r#"{"format":"csv","delimited":{"columns":["a","b"],"types":{"a":"int64","b":"float64"}}}"#,
+    r#"{"format":"lines"}"#,
+    r#"{"format":"raw"}"#,
+    r#"{"format":"fixed_width","fixed_width":{"columns":[{"name":"a","width":2},{"name":"b","width":3}]}}"#,
+    r#"{"format":"fixed_width","fixed_width":{"columns":[{"name":"a","start":2,"width":1}],"trim":false,"short_lines":"reject"}}"#,
+    r#"{"format":"regex","regex":{"pattern":"(?<a>[a-z]+)?,(?<b>.)"}}"#,
+    r#"{"format":"regex","regex":{"pattern":"(?s)(?<a>.*)\"(?<b>.*)","unit":"content","infer":false}}"#,
+    r#"{"format":"form"}"#,
+    r#"{"format":"form","form":{"infer":false,"lists":["a"]}}"#,
 ];
 
 fn options() -> impl Strategy<Value = ContentOptions> {
@@ -39,6 +47,13 @@ const PIECES: &[&[u8]] = &[
     b"1",
     b"-2.5",
     b"true",
+    b"&",
+    b"=",
+    b"+",
+    b"%41",
+    b"%c3",
+    b"%",
+    b"a=",
     b"\xc3\xa9",
     b"\xef\xbb\xbf",
     b"\xff",
