@@ -42,6 +42,7 @@ pub use self::delimited::{DelimitedOptions, Mark, ShortLines};
 pub use self::fixed_width::{FixedColumn, FixedWidthOptions};
 pub use self::form::FormOptions;
 use self::format::Format;
+pub use self::json::{CloudWatchOptions, JsonOptions, StoreJson};
 pub use self::lexical::FieldType;
 pub use self::lines::LinesOptions;
 pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice, OptionError};
@@ -96,7 +97,11 @@ impl Decoder {
     /// A decoder of payloads that are what `content` says.
     pub fn new(limits: DecodeLimits, content: &ContentOptions) -> Self {
         let format: Box<dyn Format> = match content.format {
-            FormatChoice::Json => Box::new(json::Json::new(&limits)),
+            FormatChoice::Json if content.json.are_plain() => Box::new(json::Json::new(&limits)),
+            FormatChoice::Json => Box::new(json::AdaptedJson::new(&limits, &content.json)),
+            FormatChoice::CloudWatch => {
+                Box::new(json::CloudWatch::new(&limits, &content.cloudwatch))
+            }
             FormatChoice::Csv => Box::new(Delimited::new(&limits, &content.delimited, b',')),
             FormatChoice::FixedWidth => {
                 Box::new(fixed_width::FixedWidth::new(&limits, &content.fixed_width))

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::delimited::DelimitedOptions;
 use super::fixed_width::FixedWidthOptions;
 use super::form::FormOptions;
+use super::json::{CloudWatchOptions, JsonOptions};
 use super::lines::LinesOptions;
 use super::pattern::RegexOptions;
 use super::raw::RawOptions;
@@ -19,6 +20,10 @@ pub struct ContentOptions {
     pub compression: Compression,
     /// What undoing the compression of one payload may take.
     pub expansion: ExpansionLimits,
+    /// What holds for JSON.
+    pub json: JsonOptions,
+    /// What holds for envelopes of CloudWatch Logs.
+    pub cloudwatch: CloudWatchOptions,
     /// What holds for CSV and TSV.
     pub delimited: DelimitedOptions,
     /// What holds for lines.
@@ -43,7 +48,8 @@ impl ContentOptions {
             FormatChoice::Csv | FormatChoice::Tsv => self.delimited.check(),
             FormatChoice::FixedWidth => self.fixed_width.check(),
             FormatChoice::Regex => self.regex.check(),
-            FormatChoice::Json
+            FormatChoice::Json => self.json.check(),
+            FormatChoice::CloudWatch
             | FormatChoice::Lines
             | FormatChoice::Raw
             | FormatChoice::Form
@@ -74,6 +80,9 @@ pub enum FormatChoice {
     /// JSON: one or several documents.
     #[default]
     Json,
+    /// JSON envelopes of CloudWatch Logs: each log event is an event.
+    #[serde(rename = "cloudwatch")]
+    CloudWatch,
     /// Lines of fields with commas between them.
     Csv,
     /// Lines of fields with tabs between them.
@@ -94,8 +103,9 @@ pub enum FormatChoice {
 
 impl FormatChoice {
     /// Every choice, in the order of the reference page.
-    pub const ALL: [FormatChoice; 9] = [
+    pub const ALL: [FormatChoice; 10] = [
         FormatChoice::Json,
+        FormatChoice::CloudWatch,
         FormatChoice::Csv,
         FormatChoice::Tsv,
         FormatChoice::FixedWidth,
@@ -110,6 +120,7 @@ impl FormatChoice {
     pub fn as_str(self) -> &'static str {
         match self {
             FormatChoice::Json => "json",
+            FormatChoice::CloudWatch => "cloudwatch",
             FormatChoice::Csv => "csv",
             FormatChoice::Tsv => "tsv",
             FormatChoice::FixedWidth => "fixed_width",

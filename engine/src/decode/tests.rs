@@ -3,6 +3,7 @@
 mod csv;
 mod files;
 mod fixtures;
+mod json_options;
 mod laws_of_text;
 mod lines;
 mod panics;
