@@ -11,6 +11,8 @@
 //! Where the type of a field was decided, the decision says what is looked for; a value that is not
 //! like that stays text, so the column becomes JSON text and nothing is lost.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::column::Column;
@@ -18,6 +20,7 @@ use super::json::numbers::number_end;
 use crate::schema::text::{
     EXACT_INTEGERS, write_bool, write_float, write_int, write_null, write_string,
 };
+use crate::schema::{DataType, Field, Schema};
 
 /// The type that the values of a field are read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,6 +34,23 @@ pub enum FieldType {
     Float64,
     /// `true` and `false`.
     Boolean,
+}
+
+/// The types to decide on for the fields of a format of text, by the schema of a sample that was
+/// decoded with inference: a field in which numbers and words met is text from then on, instead of
+/// JSON text. Fields that held nothing, lists or objects stay undecided.
+pub fn decide_types(sample: &Schema) -> BTreeMap<String, FieldType> {
+    let decided = |field: &Field| {
+        let field_type = match field.data_type {
+            DataType::Bool => FieldType::Boolean,
+            DataType::Int53 | DataType::Int64 => FieldType::Int64,
+            DataType::Float64 => FieldType::Float64,
+            DataType::Utf8 | DataType::Json => FieldType::String,
+            _ => return None,
+        };
+        Some((field.name.to_string(), field_type))
+    };
+    sample.fields.iter().filter_map(decided).collect()
 }
 
 /// How the texts of a field are read.

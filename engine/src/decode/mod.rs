@@ -28,6 +28,7 @@ mod sink;
 mod text;
 mod texts;
 mod whole_file;
+mod xml;
 
 #[cfg(test)]
 mod tests;
@@ -43,12 +44,13 @@ pub use self::fixed_width::{FixedColumn, FixedWidthOptions};
 pub use self::form::FormOptions;
 use self::format::Format;
 pub use self::json::{CloudWatchOptions, JsonOptions, StoreJson};
-pub use self::lexical::FieldType;
+pub use self::lexical::{FieldType, decide_types};
 pub use self::lines::LinesOptions;
 pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice, OptionError};
 pub use self::pattern::{Pattern, RegexOptions, RegexUnit};
 pub use self::raw::RawOptions;
 use self::sink::{Sink, Taken};
+pub use self::xml::XmlOptions;
 use crate::budget::Budget;
 use crate::types::{Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows};
 
@@ -108,6 +110,7 @@ impl Decoder {
             }
             FormatChoice::Regex => Box::new(pattern::Matched::new(&limits, &content.regex)),
             FormatChoice::Form => Box::new(form::Form::new(&limits, &content.form)),
+            FormatChoice::Xml => Box::new(xml::Xml::new(&limits, &content.xml)),
             FormatChoice::Lines => Box::new(lines::Lines::new(&limits, &content.lines)),
             FormatChoice::Raw => Box::new(raw::Raw::new(&limits, &content.raw)),
             FormatChoice::Tsv => Box::new(Delimited::new(&limits, &content.delimited, b'\t')),

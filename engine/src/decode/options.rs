@@ -9,6 +9,7 @@ use super::json::{CloudWatchOptions, JsonOptions};
 use super::lines::LinesOptions;
 use super::pattern::RegexOptions;
 use super::raw::RawOptions;
+use super::xml::XmlOptions;
 
 /// What a decoder is told of the payloads of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub struct ContentOptions {
     pub regex: RegexOptions,
     /// What holds for forms.
     pub form: FormOptions,
+    /// What holds for XML.
+    pub xml: XmlOptions,
 }
 
 impl ContentOptions {
@@ -48,6 +51,7 @@ impl ContentOptions {
             FormatChoice::Csv | FormatChoice::Tsv => self.delimited.check(),
             FormatChoice::FixedWidth => self.fixed_width.check(),
             FormatChoice::Regex => self.regex.check(),
+            FormatChoice::Xml => self.xml.check(),
             FormatChoice::Json => self.json.check(),
             FormatChoice::CloudWatch
             | FormatChoice::Lines
@@ -93,6 +97,8 @@ pub enum FormatChoice {
     Regex,
     /// Forms as browsers send them: `application/x-www-form-urlencoded`.
     Form,
+    /// XML documents.
+    Xml,
     /// Lines as they are.
     Lines,
     /// Contents as they are.
@@ -103,7 +109,7 @@ pub enum FormatChoice {
 
 impl FormatChoice {
     /// Every choice, in the order of the reference page.
-    pub const ALL: [FormatChoice; 10] = [
+    pub const ALL: [FormatChoice; 11] = [
         FormatChoice::Json,
         FormatChoice::CloudWatch,
         FormatChoice::Csv,
@@ -111,6 +117,7 @@ impl FormatChoice {
         FormatChoice::FixedWidth,
         FormatChoice::Regex,
         FormatChoice::Form,
+        FormatChoice::Xml,
         FormatChoice::Lines,
         FormatChoice::Raw,
         FormatChoice::Parquet,
@@ -126,6 +133,7 @@ impl FormatChoice {
             FormatChoice::FixedWidth => "fixed_width",
             FormatChoice::Regex => "regex",
             FormatChoice::Form => "form",
+            FormatChoice::Xml => "xml",
             FormatChoice::Lines => "lines",
             FormatChoice::Raw => "raw",
             FormatChoice::Parquet => "parquet",

@@ -12,3 +12,4 @@ mod payloads;
 mod properties;
 mod rules;
 mod tables;
+mod xml;

@@ -68,6 +68,8 @@ pub enum RejectCode {
     XmlTooDeep,
     /// XML with an entity that is not built in.
     XmlEntity,
+    /// XML whose root is not where the path of records begins.
+    XmlNoRecord,
     /// XML in an encoding that is not read.
     XmlEncoding,
     /// Not a whole Parquet file, or one with something that the decoder does not know.
@@ -92,7 +94,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// Every code, in the order of the reference page.
-    pub const ALL: [RejectCode; 23] = [
+    pub const ALL: [RejectCode; 24] = [
         RejectCode::JsonSyntax,
         RejectCode::JsonTooDeep,
         RejectCode::JsonNotAnObject,
@@ -106,6 +108,7 @@ impl RejectCode {
         RejectCode::XmlSyntax,
         RejectCode::XmlTooDeep,
         RejectCode::XmlEntity,
+        RejectCode::XmlNoRecord,
         RejectCode::XmlEncoding,
         RejectCode::ParquetDamaged,
         RejectCode::ParquetTooDeep,
@@ -134,6 +137,7 @@ impl RejectCode {
             RejectCode::XmlSyntax => "xml.syntax",
             RejectCode::XmlTooDeep => "xml.too_deep",
             RejectCode::XmlEntity => "xml.entity",
+            RejectCode::XmlNoRecord => "xml.no_record",
             RejectCode::XmlEncoding => "xml.encoding",
             RejectCode::ParquetDamaged => "parquet.damaged",
             RejectCode::ParquetTooDeep => "parquet.too_deep",

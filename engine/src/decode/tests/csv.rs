@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use rstest::rstest;
 
-use super::payloads::{decode_as, one, outcome, types_of};
-use crate::decode::{ContentOptions, DelimitedOptions, FieldType, FormatChoice, Mark, ShortLines};
+use super::payloads::{decode_as, one, outcome, schema_of, types_of};
+use crate::decode::{
+    ContentOptions, DelimitedOptions, FieldType, FormatChoice, Mark, ShortLines, decide_types,
+};
 use crate::schema::DataType;
 
 fn csv(delimited: DelimitedOptions) -> ContentOptions {
@@ -259,6 +261,42 @@ fn decided_types_say_what_a_column_is() {
             r#"{"b":true,"f":1,"i":1,"s":"1"}"#,
             r#"{"b":"1","f":"y","i":"x","s":"2"}"#,
             r#"{"f":9007199254740993,"i":4,"s":"3"}"#,
+        ]
+    );
+}
+
+#[test]
+fn a_sample_decides_on_types() {
+    let sample = decode_as(
+        &csv(DelimitedOptions::default()),
+        &[b"i,f,b,s,mixed,null\n1,0.5,true,x,1,\n2,1,,y,x,\n"],
+    );
+    let types = decide_types(&schema_of(&sample));
+    let found: Vec<(&str, FieldType)> = types
+        .iter()
+        .map(|(name, decided)| (name.as_str(), *decided))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("b", FieldType::Boolean),
+            ("f", FieldType::Float64),
+            ("i", FieldType::Int64),
+            ("mixed", FieldType::String),
+            ("s", FieldType::String),
+        ]
+    );
+    // From then on numbers and words are one column of text.
+    let options = csv(DelimitedOptions {
+        types,
+        ..DelimitedOptions::default()
+    });
+    let decoded = decode_as(&options, &[b"mixed,null\n1,7\n", b"mixed,null\nx,\n"]);
+    assert_eq!(
+        types_of(&decoded),
+        [
+            ("mixed".to_owned(), DataType::Utf8),
+            ("null".to_owned(), DataType::Int53)
         ]
     );
 }

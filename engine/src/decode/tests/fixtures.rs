@@ -32,6 +32,7 @@ impl Case {
 #[rstest]
 #[case::csv(include_str!("../../../fixtures/text/csv.jsonl"), 8)]
 #[case::json(include_str!("../../../fixtures/text/json.jsonl"), 3)]
+#[case::xml(include_str!("../../../fixtures/text/xml.jsonl"), 6)]
 #[case::form(include_str!("../../../fixtures/text/form.jsonl"), 3)]
 #[case::fixed_width(include_str!("../../../fixtures/text/fixed_width.jsonl"), 2)]
 #[case::regex(include_str!("../../../fixtures/text/regex.jsonl"), 2)]

@@ -18,6 +18,8 @@ const OPTIONS: &[&str] = &[
     r#"{"format":"json","json":{"split_root_array":false,"store_json_as_string":"beside"}}"#,
     r#"{"format":"json","json":{"store_json_as_string":"only","json_text_field":"a"}}"#,
     r#"{"format":"cloudwatch","cloudwatch":{"nested_json":true}}"#,
+    r#"{"format":"xml"}"#,
+    r#"{"format":"xml","xml":{"record":"a/b","lists":["b"],"infer":false,"trim":false,"name_field":null,"null_values":[""]}}"#,
     r#"{"format":"lines"}"#,
     r#"{"format":"raw"}"#,
     r#"{"format":"fixed_width","fixed_width":{"columns":[{"name":"a","width":2},{"name":"b","width":3}]}}"#,
