@@ -5,6 +5,7 @@
 //! batch's head as it is. Rows depend on their payload alone (I10); that payloads are decoded many
 //! at a time shows nowhere but in speed.
 
+pub mod avro;
 mod cells;
 mod column;
 mod columns;
@@ -71,6 +72,7 @@ impl Decoder {
     pub fn new(limits: DecodeLimits, content: &ContentOptions) -> Self {
         let format = match content.format {
             FormatChoice::Json => Box::new(json::Json::new(&limits)) as Box<dyn Format>,
+            FormatChoice::Avro => Box::new(avro::AvroFile::new(&limits)),
             FormatChoice::Parquet => Box::new(parquet_file::ParquetFile::new(&limits)),
         };
         Self { limits, format }

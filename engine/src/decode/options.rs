@@ -20,18 +20,25 @@ pub enum FormatChoice {
     /// JSON: one or several documents.
     #[default]
     Json,
+    /// Avro container files.
+    Avro,
     /// Parquet files.
     Parquet,
 }
 
 impl FormatChoice {
     /// Every choice, in the order of the reference page.
-    pub const ALL: [FormatChoice; 2] = [FormatChoice::Json, FormatChoice::Parquet];
+    pub const ALL: [FormatChoice; 3] = [
+        FormatChoice::Json,
+        FormatChoice::Avro,
+        FormatChoice::Parquet,
+    ];
 
     /// The word that stands for it in the configuration and in stored decisions.
     pub fn as_str(self) -> &'static str {
         match self {
             FormatChoice::Json => "json",
+            FormatChoice::Avro => "avro",
             FormatChoice::Parquet => "parquet",
         }
     }
