@@ -1,5 +1,7 @@
 //! What payloads are said to be: plain values, for the configuration and the stored decision.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// What a decoder is told of the payloads of a source.
@@ -11,6 +13,10 @@ pub struct ContentOptions {
     pub compression: Compression,
     /// What undoing the compression of one payload may take.
     pub expansion: ExpansionLimits,
+    /// The JSON of the schema of [`FormatChoice::AvroRecord`]; [`super::avro::check_schema`] says
+    /// whether it is one.
+    #[serde(default)]
+    pub avro_schema: Option<Arc<str>>,
 }
 
 /// A format of contents.
@@ -22,12 +28,19 @@ pub enum FormatChoice {
     Json,
     /// Avro container files.
     Avro,
+    /// A single Avro value a content, of the schema `avro_schema`.
+    AvroRecord,
+    /// A single Avro value a content, whose schema a registry of Confluent's kind has.
+    AvroConfluent,
+    /// A single Avro value a content, whose schema AWS Glue has.
+    AvroGlue,
     /// Parquet files.
     Parquet,
 }
 
 impl FormatChoice {
-    /// Every choice, in the order of the reference page.
+    /// Every choice that the configuration offers, in the order of the reference page. Those whose
+    /// options it does not have yet are left out.
     pub const ALL: [FormatChoice; 3] = [
         FormatChoice::Json,
         FormatChoice::Avro,
@@ -39,6 +52,9 @@ impl FormatChoice {
         match self {
             FormatChoice::Json => "json",
             FormatChoice::Avro => "avro",
+            FormatChoice::AvroRecord => "avro_record",
+            FormatChoice::AvroConfluent => "avro_confluent",
+            FormatChoice::AvroGlue => "avro_glue",
             FormatChoice::Parquet => "parquet",
         }
     }

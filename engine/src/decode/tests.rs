@@ -1,5 +1,8 @@
 //! What a decoder makes of payloads, by effect.
 
+mod avro_files;
+mod avro_messages;
+mod expansion;
 mod files;
 mod panics;
 mod parquet_files;

@@ -86,7 +86,7 @@ fn split(framing: Framing, message: &[u8]) -> Option<(Option<SchemaId>, Body<'_>
 }
 
 /// Where the schemas of messages are from.
-pub(crate) enum Schemas {
+pub(super) enum Schemas {
     /// All are of this one.
     One(Arc<str>),
     /// They name theirs.

@@ -30,6 +30,15 @@ const FAMILY: Family = Family {
     too_deep: RejectCode::AvroTooDeep,
 };
 
+/// Knows no schema.
+pub(super) struct NoSchemas;
+
+impl SchemaLookup for NoSchemas {
+    fn schema(&self, _id: SchemaId) -> Option<Arc<str>> {
+        None
+    }
+}
+
 /// Says what is wrong with the JSON of a schema.
 ///
 /// # Errors
