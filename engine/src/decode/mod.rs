@@ -17,6 +17,7 @@ mod format;
 mod json;
 mod nulls;
 mod options;
+mod orc;
 mod parquet_file;
 mod sink;
 mod texts;
@@ -35,6 +36,7 @@ use self::contents::Group;
 use self::expand::Expander;
 use self::format::Format;
 pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice};
+use self::orc::OrcFile;
 use self::parquet_file::ParquetFile;
 use self::sink::{Sink, Taken};
 use crate::budget::{Budget, Credit};
@@ -99,6 +101,7 @@ impl Decoder {
             }
             FormatChoice::AvroConfluent => Box::new(registry(Framing::Confluent)),
             FormatChoice::AvroGlue => Box::new(registry(Framing::Glue)),
+            FormatChoice::Orc => Box::new(OrcFile::new(&limits)),
             FormatChoice::Parquet => Box::new(ParquetFile::new(&limits)),
         };
         Self {

@@ -34,6 +34,8 @@ pub enum FormatChoice {
     AvroConfluent,
     /// A single Avro value a content, whose schema AWS Glue has.
     AvroGlue,
+    /// ORC files.
+    Orc,
     /// Parquet files.
     Parquet,
 }
@@ -41,9 +43,10 @@ pub enum FormatChoice {
 impl FormatChoice {
     /// Every choice that the configuration offers, in the order of the reference page. Those whose
     /// options it does not have yet are left out.
-    pub const ALL: [FormatChoice; 3] = [
+    pub const ALL: [FormatChoice; 4] = [
         FormatChoice::Json,
         FormatChoice::Avro,
+        FormatChoice::Orc,
         FormatChoice::Parquet,
     ];
 
@@ -55,6 +58,7 @@ impl FormatChoice {
             FormatChoice::AvroRecord => "avro_record",
             FormatChoice::AvroConfluent => "avro_confluent",
             FormatChoice::AvroGlue => "avro_glue",
+            FormatChoice::Orc => "orc",
             FormatChoice::Parquet => "parquet",
         }
     }

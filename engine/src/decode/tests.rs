@@ -4,6 +4,7 @@ mod avro_files;
 mod avro_messages;
 mod expansion;
 mod files;
+mod orc_files;
 mod panics;
 mod parquet_files;
 mod payloads;
