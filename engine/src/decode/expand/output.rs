@@ -8,7 +8,7 @@ use super::Failure;
 use crate::decode::options::{Compression, ExpansionLimits};
 
 /// Below this many bytes no ratio does harm.
-const FREE_OF_RATIO: usize = 1 << 20;
+const FREE_OF_RATIO: usize = 16 << 10;
 /// The first room that is made.
 const FIRST_ROOM: usize = 16 << 10;
 /// Results up to this size are copied out, so that the buffer stays for the next ones.

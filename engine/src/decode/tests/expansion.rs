@@ -13,7 +13,7 @@ use crate::types::DecodedBatch;
 fn decode_as(compression: Compression, payloads: &[&[u8]]) -> DecodedBatch {
     let limits = ExpansionLimits {
         max_bytes: 2 << 20,
-        ..ExpansionLimits::default()
+        max_ratio: 100_000,
     };
     let budget = Budget::new(1 << 20);
     decoder(compression, limits).decode(batch(payloads, &budget), &budget)

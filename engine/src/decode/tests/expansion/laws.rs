@@ -25,7 +25,7 @@ fn expand(
         compression,
         expansion: ExpansionLimits {
             max_bytes,
-            ..ExpansionLimits::default()
+            max_ratio: 100_000,
         },
         ..ContentOptions::default()
     });
