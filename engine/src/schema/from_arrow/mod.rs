@@ -35,6 +35,8 @@ use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, DataType as ArrowType, Field as ArrowField};
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 
+pub(crate) use extensions::{JSON_EXTENSION, UUID_EXTENSION, write_uuid};
+
 use super::DataType;
 use super::widen::string_array;
 
