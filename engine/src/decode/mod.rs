@@ -12,6 +12,7 @@ mod columns;
 mod content;
 mod contents;
 mod expand;
+mod fetch;
 mod fields;
 mod format;
 mod json;
