@@ -6,12 +6,16 @@ use bytes::Bytes;
 
 use super::content::Content;
 use super::expand::{Expander, Failure};
+use super::fetch::fetch;
 use crate::budget::Credit;
 use crate::types::Payload;
 
 /// Expanded bytes after which a group ends: so much, and what one more payload brings, is in memory
 /// at once beside the payloads and what was made of them.
 const GROUP_BYTES: usize = 8 << 20;
+/// Payloads whose first bytes are looked at before any of them is decoded. While they are decoded,
+/// those of the next ones come from memory.
+const LOOKED_AT: usize = 64;
 
 /// Payloads one after the other, with what was in those of them that are compressed.
 pub(super) struct Group {
@@ -25,7 +29,8 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// A group of payloads from `start` on. What comes out of them is charged to `held`.
+    /// A group of payloads from `start` on; never empty but for a failure. What comes out of them is
+    /// charged to `held`.
     pub(super) fn new(
         payloads: &[Payload],
         start: usize,
@@ -38,8 +43,15 @@ impl Group {
             expanded: Vec::new(),
             failure: None,
         };
+        let end = match expander.looks() {
+            true => payloads.len().min(start + LOOKED_AT),
+            false => payloads.len(),
+        };
+        for payload in payloads[end..].iter().take(LOOKED_AT) {
+            fetch(&payload.data, 1);
+        }
         let mut bytes = 0;
-        for (place, payload) in payloads.iter().enumerate().skip(start) {
+        for (place, payload) in payloads[..end].iter().enumerate().skip(start) {
             if !expander.is_plain(&payload.data) {
                 if bytes >= GROUP_BYTES {
                     break;

@@ -13,6 +13,7 @@ mod content;
 mod contents;
 mod delimited;
 mod expand;
+mod fetch;
 mod fields;
 mod fixed_width;
 mod form;
@@ -99,6 +100,20 @@ impl Default for DecodeLimits {
     }
 }
 
+impl DecodeLimits {
+    /// What one content of `len` bytes may take of a format that expands by itself: never more than
+    /// `max_ratio` bytes for each of its own, but for a little that no ratio is looked at for.
+    fn of_content(&self, len: usize, max_ratio: usize) -> Self {
+        const NO_HARM: usize = 1 << 20;
+        let bytes = len.saturating_mul(max_ratio).max(NO_HARM);
+        Self {
+            max_event_bytes: self.max_event_bytes.min(bytes),
+            max_event_cells: self.max_event_cells.min(bytes / size_of::<u64>()),
+            ..self.clone()
+        }
+    }
+}
+
 /// Decodes payload batches, one after the other. Keeps its buffers: one for each thread.
 pub struct Decoder {
     limits: DecodeLimits,
@@ -120,7 +135,8 @@ impl Decoder {
         content: &ContentOptions,
         lookup: Arc<dyn SchemaLookup>,
     ) -> Self {
-        let registry = |framing| AvroMessages::of_registry(framing, lookup, &limits);
+        let ratio = content.expansion.max_ratio;
+        let registry = |framing| AvroMessages::of_registry(framing, lookup, &limits, ratio);
         let format: Box<dyn Format> = match content.format {
             FormatChoice::Json if content.json.are_plain() => Box::new(json::Json::new(&limits)),
             FormatChoice::Json => Box::new(json::AdaptedJson::new(&limits, &content.json)),
@@ -137,15 +153,15 @@ impl Decoder {
             FormatChoice::Lines => Box::new(lines::Lines::new(&limits, &content.lines)),
             FormatChoice::Raw => Box::new(raw::Raw::new(&limits, &content.raw)),
             FormatChoice::Tsv => Box::new(Delimited::new(&limits, &content.delimited, b'\t')),
-            FormatChoice::Avro => Box::new(AvroFile::new(&limits)),
+            FormatChoice::Avro => Box::new(AvroFile::new(&limits, ratio)),
             FormatChoice::AvroRecord => {
                 let schema = content.avro_schema.clone().unwrap_or_else(|| "".into());
-                Box::new(AvroMessages::of_schema(schema, &limits))
+                Box::new(AvroMessages::of_schema(schema, &limits, ratio))
             }
             FormatChoice::AvroConfluent => Box::new(registry(Framing::Confluent)),
             FormatChoice::AvroGlue => Box::new(registry(Framing::Glue)),
-            FormatChoice::Orc => Box::new(OrcFile::new(&limits)),
-            FormatChoice::Parquet => Box::new(ParquetFile::new(&limits)),
+            FormatChoice::Orc => Box::new(OrcFile::new(&limits, ratio)),
+            FormatChoice::Parquet => Box::new(ParquetFile::new(&limits, ratio)),
         };
         Self {
             limits,

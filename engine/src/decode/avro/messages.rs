@@ -97,6 +97,7 @@ pub(super) enum Schemas {
 pub(super) struct Messages {
     schemas: Schemas,
     limits: DecodeLimits,
+    max_ratio: usize,
     /// Schemas that were parsed, or why one could not be.
     parsed: HashMap<Option<SchemaId>, Result<Arc<Schema>, String>>,
 }
@@ -136,10 +137,11 @@ impl From<Refusal> for NoRow {
 }
 
 impl Messages {
-    pub(super) fn new(schemas: Schemas, limits: &DecodeLimits) -> Self {
+    pub(super) fn new(schemas: Schemas, limits: &DecodeLimits, max_ratio: usize) -> Self {
         Self {
             schemas,
             limits: limits.clone(),
+            max_ratio,
             parsed: HashMap::new(),
         }
     }
@@ -177,7 +179,8 @@ impl Messages {
         let no_framing = || Refusal::damaged("it does not begin as the registry's messages do");
         let (id, (body, compressed)) = split(framing, content.data).ok_or_else(no_framing)?;
         let schema = self.schema(id)?;
-        let mut room = Room::new(&self.limits);
+        let limits = self.limits.of_content(content.data.len(), self.max_ratio);
+        let mut room = Room::new(&limits);
         let expanded = match compressed {
             true => Some(bounded(flate2::read::ZlibDecoder::new(body), &room)?),
             false => None,
@@ -204,8 +207,8 @@ impl Messages {
             here.rows.truncate(before);
             return Err(Refusal::damaged("it is longer than a value of its schema").into());
         }
-        here.cells += self.limits.max_event_cells - room.cells_left();
-        here.bytes += self.limits.max_event_bytes - room.bytes_left();
+        here.cells += limits.max_event_cells - room.cells_left();
+        here.bytes += limits.max_event_bytes - room.bytes_left();
         here.ids.push(sink.row_of(content));
         Ok(())
     }

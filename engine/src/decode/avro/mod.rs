@@ -50,19 +50,20 @@ pub fn check_schema(text: &str) -> Result<(), String> {
 /// Decodes container files.
 pub(super) struct AvroFile {
     limits: DecodeLimits,
+    max_ratio: usize,
 }
 
 impl AvroFile {
-    pub(super) fn new(limits: &DecodeLimits) -> Self {
+    pub(super) fn new(limits: &DecodeLimits, max_ratio: usize) -> Self {
         let limits = limits.clone();
-        Self { limits }
+        Self { limits, max_ratio }
     }
 }
 
 impl Format for AvroFile {
     fn decode(&mut self, contents: &[Content<'_>], sink: &mut Sink<'_>) {
-        let limits = &self.limits;
-        FAMILY.decode(contents, sink, limits, |file| {
+        let each = (&self.limits, self.max_ratio);
+        FAMILY.decode(contents, sink, each, |file, limits| {
             container::decode(file, limits)
         });
     }
@@ -77,8 +78,8 @@ pub(super) struct AvroMessages {
 
 impl AvroMessages {
     /// Values of one schema.
-    pub(super) fn of_schema(schema: Arc<str>, limits: &DecodeLimits) -> Self {
-        let messages = Messages::new(Schemas::One(schema), limits);
+    pub(super) fn of_schema(schema: Arc<str>, limits: &DecodeLimits, max_ratio: usize) -> Self {
+        let messages = Messages::new(Schemas::One(schema), limits, max_ratio);
         Self { messages }
     }
 
@@ -87,8 +88,10 @@ impl AvroMessages {
         framing: Framing,
         lookup: Arc<dyn SchemaLookup>,
         limits: &DecodeLimits,
+        max_ratio: usize,
     ) -> Self {
-        let messages = Messages::new(Schemas::Registry(framing, lookup), limits);
+        let schemas = Schemas::Registry(framing, lookup);
+        let messages = Messages::new(schemas, limits, max_ratio);
         Self { messages }
     }
 }

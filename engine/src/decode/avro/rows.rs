@@ -227,24 +227,14 @@ impl Reading<'_> {
                 values.push(i256_of(amount(*size, cursor)?)?);
             }
             (Type::Array(items), Values::List(offsets, column)) => {
-                let mut count = cursor.block()?;
-                while count > 0 {
-                    for _ in 0..count {
-                        self.value(*items, column, cursor, room)?;
-                    }
-                    count = cursor.block()?;
-                }
+                each(cursor, |cursor| self.value(*items, column, cursor, room))?;
                 offsets.push(end(column.len())?);
             }
             (Type::Map(values), Values::Map(offsets, keys, column)) => {
-                let mut count = cursor.block()?;
-                while count > 0 {
-                    for _ in 0..count {
-                        keys.push(cursor.text()?.as_bytes());
-                        self.value(*values, column, cursor, room)?;
-                    }
-                    count = cursor.block()?;
-                }
+                each(cursor, |cursor| {
+                    keys.push(cursor.text()?.as_bytes());
+                    self.value(*values, column, cursor, room)
+                })?;
                 offsets.push(end(column.len())?);
             }
             (Type::Record(fields), Values::Record(columns)) => {
@@ -254,22 +244,35 @@ impl Reading<'_> {
             }
             // Enums, durations, and records within themselves.
             (_, Values::Text(ends)) => {
-                let written = Written {
-                    schema: self.schema,
-                    quoted: column.extension.is_some(),
-                };
-                let before = ends.data.len();
-                let done = written.value(place, cursor, &mut ends.data, room, self.depth);
-                if let Err(refusal) = done {
-                    ends.data.truncate(before);
-                    return Err(refusal);
-                }
-                room.bytes(ends.data.len() - before)?;
-                ends.close();
+                let quoted = column.extension.is_some();
+                self.text(place, quoted, ends, cursor, room)?;
             }
             _ => unreachable!("a column is made of the type that is read into it"),
         }
         column.nulls.append_non_null();
+        Ok(())
+    }
+
+    /// Writes a value as text.
+    fn text(
+        &self,
+        place: Place,
+        quoted: bool,
+        ends: &mut Ends,
+        cursor: &mut Cursor<'_>,
+        room: &mut Room,
+    ) -> Result<(), Refusal> {
+        let written = Written {
+            schema: self.schema,
+            quoted,
+        };
+        let before = ends.data.len();
+        if let Err(refusal) = written.value(place, cursor, &mut ends.data, room, self.depth) {
+            ends.data.truncate(before);
+            return Err(refusal);
+        }
+        room.bytes(ends.data.len() - before)?;
+        ends.close();
         Ok(())
     }
 
@@ -296,6 +299,21 @@ impl Reading<'_> {
             _ => self.value(place, column, cursor, room),
         }
     }
+}
+
+/// Reads the items of an array or a map, block after block.
+pub(super) fn each<'a>(
+    cursor: &mut Cursor<'a>,
+    mut item: impl FnMut(&mut Cursor<'a>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let mut count = cursor.block()?;
+    while count > 0 {
+        for _ in 0..count {
+            item(cursor)?;
+        }
+        count = cursor.block()?;
+    }
+    Ok(())
 }
 
 /// The bytes of a decimal.

@@ -287,7 +287,7 @@ const MAX_DIGITS: u64 = 76;
 fn decimal(value: &Value, size: Option<usize>) -> Option<Type> {
     let precision = value.get("precision")?.as_u64()?;
     let scale = value.get("scale").map_or(Some(0), Value::as_u64)?;
-    ((1..=MAX_DIGITS).contains(&precision) && scale <= precision).then(|| Type::Decimal {
+    ((1..=MAX_DIGITS).contains(&precision) && scale <= precision).then_some(Type::Decimal {
         precision: precision as u8,
         scale: scale as u8,
         size,

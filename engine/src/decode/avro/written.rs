@@ -3,7 +3,7 @@
 use arrow::datatypes::i256;
 
 use super::cursor::{Cursor, Room};
-use super::rows::amount;
+use super::rows::{amount, each};
 use super::schema::{Place, Schema, Type};
 use crate::decode::whole_file::Refusal;
 use crate::schema::calendar::{self, MICROSECONDS, MILLISECONDS};
@@ -106,29 +106,22 @@ impl Written<'_> {
         match &self.schema.types[place] {
             Type::Array(items) => {
                 out.push(b'[');
-                let mut count = cursor.block()?;
                 let mut first = true;
-                while count > 0 {
-                    for _ in 0..count {
-                        if !std::mem::take(&mut first) {
-                            out.push(b',');
-                        }
-                        self.value(*items, cursor, out, room, depth)?;
+                each(cursor, |cursor| {
+                    if !std::mem::take(&mut first) {
+                        out.push(b',');
                     }
-                    count = cursor.block()?;
-                }
+                    self.value(*items, cursor, out, room, depth)
+                })?;
                 out.push(b']');
             }
             Type::Map(values) => {
                 let mut entries = Vec::new();
-                let mut count = cursor.block()?;
-                while count > 0 {
-                    for _ in 0..count {
-                        let key = cursor.text()?;
-                        entries.push((key, self.text(*values, cursor, room, depth)?));
-                    }
-                    count = cursor.block()?;
-                }
+                each(cursor, |cursor| {
+                    let key = cursor.text()?;
+                    entries.push((key, self.text(*values, cursor, room, depth)?));
+                    Ok(())
+                })?;
                 write_members(entries, out);
             }
             Type::Record(fields) => {

@@ -63,6 +63,11 @@ impl Expander {
         }
     }
 
+    /// Whether it looks at the bytes of each payload.
+    pub(super) fn looks(&self) -> bool {
+        self.compression == Compression::Auto
+    }
+
     /// Whether a payload is its own content, as far as its first bytes tell.
     #[inline]
     pub(super) fn is_plain(&self, payload: &[u8]) -> bool {

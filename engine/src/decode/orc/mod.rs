@@ -37,19 +37,20 @@ const BATCH_ROWS: usize = 8_192;
 /// Decodes ORC files.
 pub(super) struct OrcFile {
     limits: DecodeLimits,
+    max_ratio: usize,
 }
 
 impl OrcFile {
-    pub(super) fn new(limits: &DecodeLimits) -> Self {
+    pub(super) fn new(limits: &DecodeLimits, max_ratio: usize) -> Self {
         let limits = limits.clone();
-        Self { limits }
+        Self { limits, max_ratio }
     }
 }
 
 impl Format for OrcFile {
     fn decode(&mut self, contents: &[Content<'_>], sink: &mut Sink<'_>) {
-        let limits = &self.limits;
-        FAMILY.decode(contents, sink, limits, |file| decode(file, limits));
+        let each = (&self.limits, self.max_ratio);
+        FAMILY.decode(contents, sink, each, decode);
     }
 
     fn reset(&mut self) {}

@@ -107,7 +107,7 @@ fn registries_are_asked_for_the_schema_that_a_message_names() {
     let slices: Vec<&[u8]> = payloads.iter().map(Vec::as_slice).collect();
     let decoded = decode(&of(FormatChoice::AvroConfluent), &slices);
     let found = outcome(&decoded);
-    assert_eq!(found[0], [row.clone()]);
+    assert_eq!(found[0], std::slice::from_ref(&row));
     assert_eq!(found[1], [r#"{"n":1}"#]);
     assert_eq!(found[2], [row]);
     assert_eq!(found[6], [r#"{"n":2}"#]);
