@@ -10,7 +10,7 @@ pub(super) struct Cells {
 
 impl Cells {
     /// What a field costs besides its rows, in cells.
-    const FIELD: usize = 32;
+    pub(super) const FIELD: usize = 32;
 
     pub(super) fn new(limit: usize) -> Self {
         Self {

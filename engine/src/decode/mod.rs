@@ -5,32 +5,63 @@
 //! batch's head as it is. Rows depend on their payload alone (I10); that payloads are decoded many
 //! at a time shows nowhere but in speed.
 
+pub mod avro;
 mod cells;
 mod column;
+mod columns;
 mod content;
 mod contents;
+mod delimited;
 mod expand;
 mod fetch;
 mod fields;
+mod fixed_width;
+mod form;
 mod format;
 mod json;
+mod lexical;
+mod lines;
+mod marks;
 mod nulls;
 mod options;
+mod orc;
+mod parquet_file;
+mod pattern;
+mod raw;
+mod repeated;
 mod sink;
+mod text;
 mod texts;
+mod whole_file;
+mod xml;
 
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use self::avro::{AvroFile, AvroMessages, Framing, NoSchemas, SchemaLookup};
+use self::cells::Cells;
 use self::content::Content;
 use self::contents::Group;
+use self::delimited::Delimited;
+pub use self::delimited::{DelimitedOptions, Mark, ShortLines};
 use self::expand::Expander;
+pub use self::fixed_width::{FixedColumn, FixedWidthOptions};
+pub use self::form::FormOptions;
 use self::format::Format;
-pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice};
+pub use self::json::{CloudWatchOptions, JsonOptions, StoreJson};
+pub use self::lexical::{FieldType, decide_types};
+pub use self::lines::LinesOptions;
+pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice, OptionError};
+use self::orc::OrcFile;
+use self::parquet_file::ParquetFile;
+pub use self::pattern::{Pattern, RegexOptions, RegexUnit};
+pub use self::raw::RawOptions;
 use self::sink::{Sink, Taken};
+pub use self::xml::XmlOptions;
 use crate::budget::{Budget, Credit};
 use crate::types::{Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows};
 
@@ -50,6 +81,13 @@ pub struct DecodeLimits {
     pub max_table_bytes: usize,
 }
 
+impl DecodeLimits {
+    /// Fields that one event may have in formats that say their number only at the end.
+    fn max_fields(&self) -> usize {
+        self.max_event_cells / Cells::FIELD
+    }
+}
+
 impl Default for DecodeLimits {
     fn default() -> Self {
         Self {
@@ -62,6 +100,20 @@ impl Default for DecodeLimits {
     }
 }
 
+impl DecodeLimits {
+    /// What one content of `len` bytes may take of a format that expands by itself: never more than
+    /// `max_ratio` bytes for each of its own, but for a little that no ratio is looked at for.
+    fn of_content(&self, len: usize, max_ratio: usize) -> Self {
+        const NO_HARM: usize = 1 << 20;
+        let bytes = len.saturating_mul(max_ratio).max(NO_HARM);
+        Self {
+            max_event_bytes: self.max_event_bytes.min(bytes),
+            max_event_cells: self.max_event_cells.min(bytes / size_of::<u64>()),
+            ..self.clone()
+        }
+    }
+}
+
 /// Decodes payload batches, one after the other. Keeps its buffers: one for each thread.
 pub struct Decoder {
     limits: DecodeLimits,
@@ -70,10 +122,46 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder of payloads that are what `content` says.
+    /// A decoder of payloads that are what `content` says. Schemas that a registry has are not
+    /// known to it: [`Self::with_schemas`].
     pub fn new(limits: DecodeLimits, content: &ContentOptions) -> Self {
-        let format = match content.format {
-            FormatChoice::Json => Box::new(json::Json::new(&limits)),
+        Self::with_schemas(limits, content, Arc::new(NoSchemas))
+    }
+
+    /// A decoder of payloads that are what `content` says, whose schemas `lookup` knows where a
+    /// registry has them.
+    pub fn with_schemas(
+        limits: DecodeLimits,
+        content: &ContentOptions,
+        lookup: Arc<dyn SchemaLookup>,
+    ) -> Self {
+        let ratio = content.expansion.max_ratio;
+        let registry = |framing| AvroMessages::of_registry(framing, lookup, &limits, ratio);
+        let format: Box<dyn Format> = match content.format {
+            FormatChoice::Json if content.json.are_plain() => Box::new(json::Json::new(&limits)),
+            FormatChoice::Json => Box::new(json::AdaptedJson::new(&limits, &content.json)),
+            FormatChoice::CloudWatch => {
+                Box::new(json::CloudWatch::new(&limits, &content.cloudwatch))
+            }
+            FormatChoice::Csv => Box::new(Delimited::new(&limits, &content.delimited, b',')),
+            FormatChoice::FixedWidth => {
+                Box::new(fixed_width::FixedWidth::new(&limits, &content.fixed_width))
+            }
+            FormatChoice::Regex => Box::new(pattern::Matched::new(&limits, &content.regex)),
+            FormatChoice::Form => Box::new(form::Form::new(&limits, &content.form)),
+            FormatChoice::Xml => Box::new(xml::Xml::new(&limits, &content.xml)),
+            FormatChoice::Lines => Box::new(lines::Lines::new(&limits, &content.lines)),
+            FormatChoice::Raw => Box::new(raw::Raw::new(&limits, &content.raw)),
+            FormatChoice::Tsv => Box::new(Delimited::new(&limits, &content.delimited, b'\t')),
+            FormatChoice::Avro => Box::new(AvroFile::new(&limits, ratio)),
+            FormatChoice::AvroRecord => {
+                let schema = content.avro_schema.clone().unwrap_or_else(|| "".into());
+                Box::new(AvroMessages::of_schema(schema, &limits, ratio))
+            }
+            FormatChoice::AvroConfluent => Box::new(registry(Framing::Confluent)),
+            FormatChoice::AvroGlue => Box::new(registry(Framing::Glue)),
+            FormatChoice::Orc => Box::new(OrcFile::new(&limits, ratio)),
+            FormatChoice::Parquet => Box::new(ParquetFile::new(&limits, ratio)),
         };
         Self {
             limits,

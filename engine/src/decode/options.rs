@@ -1,9 +1,21 @@
 //! What payloads are said to be: plain values, for the configuration and the stored decision.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+use super::delimited::DelimitedOptions;
+use super::fixed_width::FixedWidthOptions;
+use super::form::FormOptions;
+use super::json::{CloudWatchOptions, JsonOptions};
+use super::lines::LinesOptions;
+use super::pattern::RegexOptions;
+use super::raw::RawOptions;
+use super::xml::XmlOptions;
 
 /// What a decoder is told of the payloads of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ContentOptions {
     /// The format of contents.
     pub format: FormatChoice,
@@ -11,6 +23,68 @@ pub struct ContentOptions {
     pub compression: Compression,
     /// What undoing the compression of one payload may take.
     pub expansion: ExpansionLimits,
+    /// What holds for JSON.
+    pub json: JsonOptions,
+    /// What holds for envelopes of CloudWatch Logs.
+    pub cloudwatch: CloudWatchOptions,
+    /// What holds for CSV and TSV.
+    pub delimited: DelimitedOptions,
+    /// What holds for lines.
+    pub lines: LinesOptions,
+    /// What holds for raw bytes.
+    pub raw: RawOptions,
+    /// What holds for fixed width.
+    pub fixed_width: FixedWidthOptions,
+    /// What holds for regular expressions.
+    pub regex: RegexOptions,
+    /// What holds for forms.
+    pub form: FormOptions,
+    /// What holds for XML.
+    pub xml: XmlOptions,
+    /// The JSON of the schema of [`FormatChoice::AvroRecord`]; [`super::avro::check_schema`] says
+    /// whether it is one.
+    pub avro_schema: Option<Arc<str>>,
+}
+
+impl ContentOptions {
+    /// Checks what the types of the options alone do not, for the format that is chosen.
+    ///
+    /// # Errors
+    /// Where options contradict one another.
+    pub fn check(&self) -> Result<(), OptionError> {
+        match self.format {
+            FormatChoice::Csv | FormatChoice::Tsv => self.delimited.check(),
+            FormatChoice::FixedWidth => self.fixed_width.check(),
+            FormatChoice::Regex => self.regex.check(),
+            FormatChoice::Xml => self.xml.check(),
+            FormatChoice::Json => self.json.check(),
+            FormatChoice::CloudWatch
+            | FormatChoice::Lines
+            | FormatChoice::Raw
+            | FormatChoice::Form
+            | FormatChoice::Avro
+            | FormatChoice::AvroRecord
+            | FormatChoice::AvroConfluent
+            | FormatChoice::AvroGlue
+            | FormatChoice::Orc
+            | FormatChoice::Parquet => Ok(()),
+        }
+    }
+}
+
+/// Why an option cannot be what it was said to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct OptionError {
+    reason: String,
+}
+
+impl OptionError {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+        }
+    }
 }
 
 /// A format of contents.
@@ -20,16 +94,68 @@ pub enum FormatChoice {
     /// JSON: one or several documents.
     #[default]
     Json,
+    /// JSON envelopes of CloudWatch Logs: each log event is an event.
+    #[serde(rename = "cloudwatch")]
+    CloudWatch,
+    /// Lines of fields with commas between them.
+    Csv,
+    /// Lines of fields with tabs between them.
+    Tsv,
+    /// Lines of fields at fixed places.
+    FixedWidth,
+    /// Text that a regular expression takes apart.
+    Regex,
+    /// Forms as browsers send them: `application/x-www-form-urlencoded`.
+    Form,
+    /// XML documents.
+    Xml,
+    /// Lines as they are.
+    Lines,
+    /// Contents as they are.
+    Raw,
+    /// Avro container files.
+    Avro,
+    /// A single Avro value a content, of the schema `avro_schema`.
+    AvroRecord,
+    /// A single Avro value a content, whose schema a registry of Confluent's kind has.
+    AvroConfluent,
+    /// A single Avro value a content, whose schema AWS Glue has.
+    AvroGlue,
+    /// ORC files.
+    Orc,
+    /// Parquet files.
+    Parquet,
 }
 
 impl FormatChoice {
-    /// Every choice, in the order of the reference page.
-    pub const ALL: [FormatChoice; 1] = [FormatChoice::Json];
+    /// Every choice that the configuration offers, in the order of the reference page. Those whose
+    /// options it does not have yet are left out.
+    pub const ALL: [FormatChoice; 4] = [
+        FormatChoice::Json,
+        FormatChoice::Avro,
+        FormatChoice::Orc,
+        FormatChoice::Parquet,
+    ];
 
     /// The word that stands for it in the configuration and in stored decisions.
     pub fn as_str(self) -> &'static str {
         match self {
             FormatChoice::Json => "json",
+            FormatChoice::CloudWatch => "cloudwatch",
+            FormatChoice::Csv => "csv",
+            FormatChoice::Tsv => "tsv",
+            FormatChoice::FixedWidth => "fixed_width",
+            FormatChoice::Regex => "regex",
+            FormatChoice::Form => "form",
+            FormatChoice::Xml => "xml",
+            FormatChoice::Lines => "lines",
+            FormatChoice::Raw => "raw",
+            FormatChoice::Avro => "avro",
+            FormatChoice::AvroRecord => "avro_record",
+            FormatChoice::AvroConfluent => "avro_confluent",
+            FormatChoice::AvroGlue => "avro_glue",
+            FormatChoice::Orc => "orc",
+            FormatChoice::Parquet => "parquet",
         }
     }
 
@@ -147,5 +273,23 @@ mod tests {
             assert_eq!(stored, format!("\"{}\"", choice.as_str()));
         }
         assert_eq!(Compression::from_word("rar"), None);
+    }
+
+    #[test]
+    fn choices_that_are_not_offered_yet_are_stored_by_their_words_too() {
+        for choice in [
+            FormatChoice::CloudWatch,
+            FormatChoice::Csv,
+            FormatChoice::Tsv,
+            FormatChoice::FixedWidth,
+            FormatChoice::Regex,
+            FormatChoice::Form,
+            FormatChoice::Xml,
+            FormatChoice::Lines,
+            FormatChoice::Raw,
+        ] {
+            let stored = serde_json::to_string(&choice).unwrap();
+            assert_eq!(stored, format!("\"{}\"", choice.as_str()));
+        }
     }
 }

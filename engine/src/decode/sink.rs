@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::DecodeLimits;
 use super::cells::Cells;
+use super::columns::{Columns, join_alike};
 use super::content::Content;
 use super::fields::Fields;
 use crate::schema::Schema;
@@ -25,6 +26,8 @@ pub(super) struct Sink<'a> {
     counts: Counts,
     table: Table,
     rows: Vec<Rows>,
+    /// Whether some of `rows` came as columns.
+    tables: bool,
     rejects: Vec<Reject>,
 }
 
@@ -48,7 +51,9 @@ struct Table {
     bytes: usize,
 }
 
-struct RowId {
+/// Who a row is: its payload among those of the sink, and its place in it.
+#[derive(Clone, Copy)]
+pub(super) struct RowId {
     payload: u32,
     index: u32,
 }
@@ -75,6 +80,7 @@ impl<'a> Sink<'a> {
             // One event a payload, as a rule.
             table: Table::new(limits, payloads.len()),
             rows: Vec::new(),
+            tables: false,
             rejects: Vec::new(),
         }
     }
@@ -152,17 +158,47 @@ impl<'a> Sink<'a> {
 
     /// The row that was written last is there to stay.
     fn take_row(&mut self, bytes: usize) {
-        self.table.rows.push(RowId {
-            payload: self.payload as u32,
-            index: self.index,
-        });
-        self.index += 1;
+        let id = self.next_id();
+        self.table.rows.push(id);
         self.table.bytes += bytes;
         if self.table.cells.used() > self.limits.max_table_cells
             || self.table.bytes > self.limits.max_table_bytes
         {
             self.cut();
         }
+    }
+
+    fn next_id(&mut self) -> RowId {
+        let id = RowId {
+            payload: self.payload as u32,
+            index: self.index,
+        };
+        self.index += 1;
+        id
+    }
+
+    /// The identity of the next row of a content, for a table that holds rows of several contents.
+    /// No other rows may come before that table does.
+    pub(super) fn row_of(&mut self, content: &Content<'_>) -> RowId {
+        self.content(content);
+        self.next_id()
+    }
+
+    /// Rows of a content.
+    pub(super) fn table(&mut self, content: &Content<'_>, columns: Columns) {
+        let ids = (0..columns.len).map(|_| self.row_of(content)).collect();
+        self.table_of(ids, columns);
+    }
+
+    /// Rows with the identities that [`Self::row_of`] gave, one each.
+    pub(super) fn table_of(&mut self, ids: Vec<RowId>, columns: Columns) {
+        self.cut();
+        if columns.len == 0 {
+            return;
+        }
+        self.tables = true;
+        self.counts.rows += columns.len as u64;
+        self.rows.push(identified(columns, &ids, self.payloads));
     }
 
     fn try_event(&mut self, write: &mut impl FnMut(&mut Fields, usize, &mut Cells)) -> bool {
@@ -225,8 +261,12 @@ impl<'a> Sink<'a> {
             self.counts.empty += (self.payloads.len() - self.payload - 1) as u64;
         }
         self.counts.rejects = self.rejects.len() as u64;
+        let rows = match self.tables {
+            true => join_alike(self.rows, &self.limits),
+            false => self.rows,
+        };
         Taken {
-            rows: self.rows,
+            rows,
             rejects: self.rejects,
             counts: self.counts,
         }
@@ -246,11 +286,26 @@ fn piece(data: &Bytes, range: std::ops::Range<usize>, payload: &Bytes) -> Bytes 
 fn finish(table: Table, payloads: &[Payload]) -> Rows {
     let Table { fields, rows, .. } = table;
     let len = rows.len();
+    let (fields, columns) = fields.into_columns(len);
+    let columns = Columns {
+        len,
+        fields,
+        columns,
+    };
+    identified(columns, &rows, payloads)
+}
+
+/// Rows with who they are.
+fn identified(columns: Columns, rows: &[RowId], payloads: &[Payload]) -> Rows {
+    let Columns {
+        len,
+        fields,
+        columns,
+    } = columns;
     let mut ids = Identities::with_capacity(len);
-    for row in &rows {
+    for row in rows {
         ids.push(&payloads[row.payload as usize], row.index);
     }
-    let (fields, columns) = fields.into_columns(len);
     Rows {
         len,
         schema: Arc::new(Schema { fields }),

@@ -9,7 +9,10 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimeUnit,
+    TimestampMicrosecondType,
+};
 use arrow_schema::Fields;
 use parquet::basic::Encoding;
 use parquet::file::properties::WriterPropertiesBuilder;
@@ -64,8 +67,16 @@ fn plan(
                 .collect();
             plan(builder, below(&path, &["list", "element"]), &items)
         }
-        // Arrival times hardly go back: their differences are small.
-        DataType::Timestamp(..) => builder
+        DataType::Map(..) => {
+            let maps = arrays.iter().map(|array| array.as_map());
+            let keys: Vec<&ArrayRef> = maps.clone().map(|map| map.keys()).collect();
+            let values: Vec<&ArrayRef> = maps.map(|map| map.values()).collect();
+            let builder = plan(builder, below(&path, &["key_value", "key"]), &keys);
+            plan(builder, below(&path, &["key_value", "value"]), &values)
+        }
+        // Arrival times, which alone are in milliseconds, hardly go back: their differences are
+        // small.
+        DataType::Timestamp(TimeUnit::Millisecond, _) => builder
             .set_column_dictionary_enabled(path.clone().into(), false)
             .set_column_encoding(path.into(), Encoding::DELTA_BINARY_PACKED),
         _ => plan_leaf(builder, path.into(), arrays),
@@ -93,9 +104,11 @@ fn plan_leaf(
         return builder;
     }
     let encoding = match arrays.first().map(|array| array.data_type()) {
-        Some(DataType::Int64) => Encoding::DELTA_BINARY_PACKED,
+        Some(
+            DataType::Int64 | DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..),
+        ) => Encoding::DELTA_BINARY_PACKED,
         // Lengths apart from bytes: less to compress than with each length before its text.
-        Some(DataType::Utf8) => Encoding::DELTA_LENGTH_BYTE_ARRAY,
+        Some(DataType::Utf8 | DataType::Binary) => Encoding::DELTA_LENGTH_BYTE_ARRAY,
         _ => Encoding::PLAIN,
     };
     builder
@@ -127,6 +140,17 @@ impl Sample {
             DataType::Float64 => {
                 let floats = array.as_primitive::<Float64Type>().iter();
                 self.add_values(floats.map(|float| float.map(f64::to_bits)));
+            }
+            DataType::Binary => self.add_values(array.as_binary::<i32>().iter()),
+            DataType::Date32 => self.add_values(array.as_primitive::<Date32Type>().iter()),
+            DataType::Time64(_) => {
+                self.add_values(array.as_primitive::<Time64MicrosecondType>().iter());
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                self.add_values(array.as_primitive::<TimestampMicrosecondType>().iter());
+            }
+            DataType::Decimal128(..) => {
+                self.add_values(array.as_primitive::<Decimal128Type>().iter());
             }
             // The others are identity columns and booleans, whose encoding is known.
             _ => {}

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes as arrow_types;
+use arrow::datatypes::{self as arrow_types, TimeUnit};
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 
-use super::{DataType, Field, Schema};
+use super::{DataType, Field, JSON_EXTENSION, Schema};
 
-/// Arrow's name of the canonical extension type for JSON text.
-const JSON_EXTENSION: &str = "arrow.json";
+/// The zone of instants.
+pub(super) const UTC: &str = "UTC";
 
 impl DataType {
     /// The Arrow type. That a text is JSON is said by the field, not by the type:
@@ -20,7 +20,21 @@ impl DataType {
             DataType::Bool => arrow_types::DataType::Boolean,
             DataType::Int53 | DataType::Int64 => arrow_types::DataType::Int64,
             DataType::Float64 => arrow_types::DataType::Float64,
+            DataType::Decimal { precision, scale } => {
+                // A scale is at most 38.
+                arrow_types::DataType::Decimal128(*precision, *scale as i8)
+            }
             DataType::Utf8 | DataType::Json => arrow_types::DataType::Utf8,
+            DataType::Binary => arrow_types::DataType::Binary,
+            DataType::Date => arrow_types::DataType::Date32,
+            DataType::Time => arrow_types::DataType::Time64(TimeUnit::Microsecond),
+            DataType::Timestamp => {
+                arrow_types::DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()))
+            }
+            DataType::LocalTimestamp => {
+                arrow_types::DataType::Timestamp(TimeUnit::Microsecond, None)
+            }
+            DataType::Map(value) => arrow_types::DataType::Map(entries_field(value), false),
             DataType::List(item) => arrow_types::DataType::List(item_field(item)),
             DataType::Struct(fields) => arrow_types::DataType::Struct(struct_fields(fields)),
         }
@@ -45,6 +59,18 @@ impl Schema {
 /// The field of a list's items.
 pub(crate) fn item_field(item: &DataType) -> arrow_types::FieldRef {
     Arc::new(arrow_field("item", item))
+}
+
+/// The field of a map's entries, named as Arrow names them; Parquet has a name of its own.
+pub(crate) fn entries_field(value: &DataType) -> arrow_types::FieldRef {
+    let entries = arrow_types::DataType::Struct(entry_fields(value));
+    Arc::new(arrow_types::Field::new("entries", entries, false))
+}
+
+/// The key and the value of an entry.
+pub(crate) fn entry_fields(value: &DataType) -> arrow_types::Fields {
+    let key = arrow_types::Field::new("key", arrow_types::DataType::Utf8, false);
+    [key, arrow_field("value", value)].into_iter().collect()
 }
 
 /// The fields of a struct.

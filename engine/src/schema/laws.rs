@@ -2,9 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::{Array, ArrayRef};
 use proptest::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
-use super::{DataType, Field, Schema, admit};
+use super::random_arrays::random_array;
+use super::text::JsonText;
+use super::{DataType, Field, Schema, admit, widen};
+
+fn decimal() -> impl Strategy<Value = DataType> {
+    (1..=38_u8).prop_flat_map(|precision| {
+        (0..=precision).prop_map(move |scale| DataType::Decimal { precision, scale })
+    })
+}
 
 fn data_type() -> impl Strategy<Value = DataType> {
     let leaf = prop_oneof![
@@ -15,12 +26,21 @@ fn data_type() -> impl Strategy<Value = DataType> {
         Just(DataType::Float64),
         Just(DataType::Utf8),
         Just(DataType::Json),
+        Just(DataType::Binary),
+        Just(DataType::Date),
+        Just(DataType::Time),
+        Just(DataType::Timestamp),
+        Just(DataType::LocalTimestamp),
+        decimal(),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             inner
                 .clone()
                 .prop_map(|item| DataType::List(Box::new(item))),
+            inner
+                .clone()
+                .prop_map(|value| DataType::Map(Box::new(value))),
             fields(inner).prop_map(DataType::Struct),
         ]
     })
@@ -45,12 +65,14 @@ fn schema() -> impl Strategy<Value = Schema> {
 enum Unordered {
     Leaf(DataType),
     List(Box<Unordered>),
+    Map(Box<Unordered>),
     Struct(BTreeMap<String, Unordered>),
 }
 
 fn unordered(data_type: &DataType) -> Unordered {
     match data_type {
         DataType::List(item) => Unordered::List(Box::new(unordered(item))),
+        DataType::Map(value) => Unordered::Map(Box::new(unordered(value))),
         DataType::Struct(fields) => Unordered::Struct(
             fields
                 .iter()
@@ -65,7 +87,39 @@ fn root(schema: &Schema) -> DataType {
     DataType::Struct(schema.fields.clone())
 }
 
+/// The canonical text of every row.
+fn texts(array: &ArrayRef, data_type: &DataType) -> Vec<String> {
+    let text = JsonText::of(array, data_type);
+    let text_of = |row| {
+        let mut out = Vec::new();
+        text.write(row, &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    (0..array.len()).map(text_of).collect()
+}
+
 proptest! {
+    #[test]
+    fn widening_keeps_the_text_of_every_value(
+        a in data_type(),
+        b in data_type(),
+        c in data_type(),
+        seed in any::<u64>(),
+    ) {
+        let array = random_array(&a, 20, &mut StdRng::seed_from_u64(seed));
+        let written = texts(&array, &a);
+        let wide = a.merge(&b);
+        let widened = widen(&array, &a, &wide);
+        prop_assert_eq!(widened.data_type(), &wide.to_arrow());
+        widened.to_data().validate_full().unwrap();
+        prop_assert_eq!(&texts(&widened, &wide), &written);
+        // In one step or in several: the same array.
+        let wider = wide.merge(&c);
+        let in_two = widen(&widened, &wide, &wider);
+        prop_assert_eq!(&in_two, &widen(&array, &a, &wider));
+        prop_assert_eq!(&texts(&widen(&in_two, &wider, &wider.in_file()), &wider.in_file()), &written);
+    }
+
     #[test]
     fn merge_is_commutative_up_to_order(a in data_type(), b in data_type()) {
         prop_assert_eq!(unordered(&a.merge(&b)), unordered(&b.merge(&a)));
@@ -127,6 +181,58 @@ proptest! {
     fn schemas_keep_through_their_json(schema in schema()) {
         let json = serde_json::to_string(&schema).unwrap();
         prop_assert_eq!(serde_json::from_str::<Schema>(&json).unwrap(), schema);
+    }
+}
+
+#[test]
+fn integers_and_decimals_meet_where_no_digit_is_lost() {
+    let decimal = |precision, scale| DataType::Decimal { precision, scale };
+    for (a, b, both) in [
+        (decimal(5, 2), decimal(10, 4), decimal(10, 4)),
+        (decimal(5, 0), decimal(3, 3), decimal(8, 3)),
+        (DataType::Int53, decimal(5, 2), decimal(18, 2)),
+        (DataType::Int64, decimal(20, 0), decimal(20, 0)),
+        (DataType::Int64, decimal(38, 20), DataType::Json),
+        (decimal(38, 0), decimal(1, 1), DataType::Json),
+        (DataType::Float64, decimal(3, 0), DataType::Json),
+        (DataType::Date, DataType::LocalTimestamp, DataType::Json),
+        (
+            DataType::Timestamp,
+            DataType::LocalTimestamp,
+            DataType::Json,
+        ),
+        (DataType::Binary, DataType::Utf8, DataType::Json),
+    ] {
+        assert_eq!(a.merge(&b), both, "{a:?} with {b:?}");
+    }
+}
+
+#[test]
+fn types_are_written_in_the_log_as_the_format_says() {
+    for (data_type, text) in [
+        (DataType::LocalTimestamp, r#""local_timestamp""#),
+        (
+            DataType::Decimal {
+                precision: 20,
+                scale: 3,
+            },
+            r#"{"decimal":{"precision":20,"scale":3}}"#,
+        ),
+        (
+            DataType::Map(Box::new(DataType::Int53)),
+            r#"{"map":"int53"}"#,
+        ),
+        // As records from before logical types have it.
+        (
+            DataType::Struct(vec![Field::new(
+                "a",
+                DataType::List(Box::new(DataType::Utf8)),
+            )]),
+            r#"{"struct":[{"name":"a","type":{"list":"utf8"}}]}"#,
+        ),
+    ] {
+        assert_eq!(serde_json::to_string(&data_type).unwrap(), text);
+        assert_eq!(serde_json::from_str::<DataType>(text).unwrap(), data_type);
     }
 }
 

@@ -1,31 +1,40 @@
 //! The join of the lattice.
 
+use super::decimal::Digits;
 use super::{DataType, Field, Schema};
 
 impl DataType {
     /// The narrowest type that holds the values of both. Commutative up to the order of fields,
     /// associative, idempotent.
     pub fn merge(&self, other: &DataType) -> DataType {
-        use DataType::{Float64, Int53, Int64, Json, List, Null, Struct};
+        use DataType::{Float64, Int53, Int64, Json, List, Map, Null, Struct};
         match (self, other) {
             (Null, other) => other.clone(),
             (this, Null) => this.clone(),
             (Int53, Int64) | (Int64, Int53) => Int64,
             (Int53, Float64) | (Float64, Int53) => Float64,
             (List(this), List(other)) => List(Box::new(this.merge(other))),
+            (Map(this), Map(other)) => Map(Box::new(this.merge(other))),
             (Struct(this), Struct(other)) => Struct(merge_fields(this, other)),
             (this, other) if this == other => this.clone(),
-            _ => Json,
+            (this, other) => match (Digits::of(this), Digits::of(other)) {
+                (Some(this), Some(other)) => this.merge(other),
+                _ => Json,
+            },
         }
     }
 
     /// Whether every value of `other` has its place in this type: merging `other` in would change
     /// nothing but the order of fields.
     pub fn holds(&self, other: &DataType) -> bool {
-        use DataType::{Float64, Int53, Int64, Json, List, Null, Struct};
+        use DataType::{Decimal, Float64, Int53, Int64, Json, List, Map, Null, Struct};
         match (self, other) {
             (Json, _) | (_, Null) | (Int64 | Float64, Int53) => true,
-            (List(this), List(other)) => this.holds(other),
+            (List(this), List(other)) | (Map(this), Map(other)) => this.holds(other),
+            (Decimal { .. }, other) => match (Digits::of(self), Digits::of(other)) {
+                (Some(this), Some(other)) => this.hold(other),
+                _ => false,
+            },
             (Struct(this), Struct(other)) => other.iter().all(|field| {
                 find(this, &field.name).is_some_and(|own| own.data_type.holds(&field.data_type))
             }),
@@ -33,12 +42,14 @@ impl DataType {
         }
     }
 
-    /// Columns that the type takes in a file: structs count by their leaves, everything else (an
-    /// empty struct too, which is written as text) counts one.
+    /// Columns that the type takes in a file: structs count by their leaves, maps by their keys and
+    /// values, everything else (an empty struct too, which is written as text) counts one.
     pub fn leaf_count(&self) -> usize {
         match self {
             DataType::Struct(fields) => fields_leaf_count(fields).max(1),
             DataType::List(item) => item.leaf_count(),
+            // The keys are a column, too.
+            DataType::Map(value) => value.leaf_count() + 1,
             _ => 1,
         }
     }
@@ -56,6 +67,7 @@ impl DataType {
                     .collect(),
             ),
             DataType::List(item) => DataType::List(Box::new(item.in_file())),
+            DataType::Map(value) => DataType::Map(Box::new(value.in_file())),
             DataType::Int53 => DataType::Int64,
             other => other.clone(),
         }

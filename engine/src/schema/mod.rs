@@ -6,8 +6,11 @@
 
 mod admit;
 mod arrow;
+pub mod calendar;
 mod conform;
 mod data_type;
+mod decimal;
+mod from_arrow;
 mod merge;
 mod names;
 pub mod text;
@@ -16,11 +19,16 @@ mod widen;
 pub use admit::admit;
 pub use conform::{Conformed, conform};
 pub use data_type::{DataType, Field, Schema};
+pub use from_arrow::{FromArrowError, from_arrow};
 pub use names::{SYSTEM_COLUMNS, file_field_name};
 pub use widen::widen;
 
 pub(crate) use arrow::item_field;
-pub(crate) use widen::struct_array;
+pub(crate) use decimal::write_digits;
+pub(crate) use from_arrow::{JSON_EXTENSION, UUID_EXTENSION, write_uuid};
+pub(crate) use widen::{map_array, struct_array};
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod random_arrays;

@@ -4,16 +4,27 @@
 //! - Integers are their digits. A float64 that is integral and at most 2^53 in magnitude is written
 //!   as an integer (`1.0` is `1`; negative zero is `-0.0`), any other in the shortest form that
 //!   reads back as the same number.
+//! - Decimals are their digits, without zeros that end the fraction: `1.50` is `1.5`.
+//! - Dates, times and timestamps are strings in the form of ISO 8601 ([`super::calendar`]).
+//! - Bytes are a string of their base64 with padding.
 //! - Strings are quoted; only `"`, `\` and control characters are escaped.
 //! - Objects have their keys in byte order and leave out members that are null: Arrow cannot tell
 //!   those from absent ones. Lists keep their nulls.
+//! - Maps are objects that keep their nulls; should a key be there twice, so it is in the text.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, StringArray,
-    StructArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
+    Float64Array, Int64Array, ListArray, MapArray, PrimitiveArray, StringArray, StructArray,
 };
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::datatypes::{
+    ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType,
+    TimestampMicrosecondType,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::calendar::{self, MICROSECONDS};
+use super::decimal::write_decimal;
 use super::{DataType, Field};
 
 /// The magnitude up to which a float64 holds every integer: 2^53.
@@ -81,6 +92,17 @@ pub fn write_string(out: &mut Vec<u8>, value: &str) {
     out.push(b'"');
 }
 
+/// Writes bytes as a string.
+pub fn write_binary(out: &mut Vec<u8>, value: &[u8]) {
+    out.push(b'"');
+    let start = out.len();
+    // Three bytes are four characters.
+    out.resize(start + value.len().div_ceil(3) * 4, 0);
+    let written = BASE64.encode_slice(value, &mut out[start..]);
+    out.truncate(start + written.unwrap_or(0));
+    out.push(b'"');
+}
+
 /// Reads the values of an array as canonical JSON text.
 pub struct JsonText<'a> {
     cells: Cells<'a>,
@@ -91,8 +113,15 @@ enum Cells<'a> {
     Bool(&'a BooleanArray),
     Int(&'a Int64Array),
     Float(&'a Float64Array),
+    Decimal(&'a Decimal128Array, u8),
     Utf8(&'a StringArray),
     Json(&'a StringArray),
+    Binary(&'a BinaryArray),
+    Date(&'a Date32Array),
+    /// Times and timestamps, and how one is written.
+    Time(&'a PrimitiveArray<Time64MicrosecondType>),
+    Timestamp(&'a PrimitiveArray<TimestampMicrosecondType>, bool),
+    Map(&'a MapArray, &'a StringArray, Box<JsonText<'a>>),
     List(&'a ListArray, Box<JsonText<'a>>),
     Struct(&'a StructArray, Vec<Member<'a>>),
 }
@@ -116,6 +145,19 @@ impl<'a> JsonText<'a> {
             DataType::Float64 => Cells::Float(array.as_primitive::<Float64Type>()),
             DataType::Utf8 => Cells::Utf8(array.as_string()),
             DataType::Json => Cells::Json(array.as_string()),
+            DataType::Decimal { scale, .. } => {
+                Cells::Decimal(primitive::<Decimal128Type>(array), *scale)
+            }
+            DataType::Binary => Cells::Binary(array.as_binary()),
+            DataType::Date => Cells::Date(primitive::<Date32Type>(array)),
+            DataType::Time => Cells::Time(primitive::<Time64MicrosecondType>(array)),
+            DataType::Timestamp => Cells::Timestamp(array.as_primitive(), true),
+            DataType::LocalTimestamp => Cells::Timestamp(array.as_primitive(), false),
+            DataType::Map(value) => {
+                let map = array.as_map();
+                let values = Box::new(JsonText::of(map.values(), value));
+                Cells::Map(map, map.keys().as_string(), values)
+            }
             DataType::List(item) => {
                 let list: &ListArray = array.as_list();
                 Cells::List(list, Box::new(JsonText::of(list.values(), item)))
@@ -135,7 +177,13 @@ impl<'a> JsonText<'a> {
             Cells::Bool(array) => array.is_null(row),
             Cells::Int(array) => array.is_null(row),
             Cells::Float(array) => array.is_null(row),
+            Cells::Decimal(array, _) => array.is_null(row),
             Cells::Utf8(array) | Cells::Json(array) => array.is_null(row),
+            Cells::Binary(array) => array.is_null(row),
+            Cells::Date(array) => array.is_null(row),
+            Cells::Time(array) => array.is_null(row),
+            Cells::Timestamp(array, _) => array.is_null(row),
+            Cells::Map(array, ..) => array.is_null(row),
             Cells::List(array, _) => array.is_null(row),
             Cells::Struct(array, _) => array.is_null(row),
         }
@@ -152,7 +200,19 @@ impl<'a> JsonText<'a> {
             Cells::Int(array) => write_int(out, array.value(row)),
             Cells::Float(array) => write_float(out, array.value(row)),
             Cells::Utf8(array) => write_string(out, array.value(row)),
+            Cells::Decimal(array, scale) => write_decimal(out, array.value(row), *scale),
             Cells::Json(array) => out.extend_from_slice(array.value(row).as_bytes()),
+            Cells::Binary(array) => write_binary(out, array.value(row)),
+            Cells::Date(array) => quoted(out, |out| {
+                calendar::write_date(out, i64::from(array.value(row)));
+            }),
+            Cells::Time(array) => quoted(out, |out| {
+                calendar::write_time(out, array.value(row), MICROSECONDS);
+            }),
+            Cells::Timestamp(array, utc) => quoted(out, |out| {
+                calendar::write_timestamp(out, array.value(row), MICROSECONDS, *utc);
+            }),
+            Cells::Map(array, keys, values) => write_map(array, keys, values, row, out),
             Cells::List(array, items) => {
                 let offsets = array.value_offsets();
                 out.push(b'[');
@@ -175,6 +235,35 @@ impl<'a> JsonText<'a> {
             }
         }
     }
+}
+
+fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef) -> &PrimitiveArray<T> {
+    array.as_primitive()
+}
+
+/// A string of what `write` writes, which has nothing to escape.
+pub(crate) fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}
+
+/// Entries in the order of their keys.
+fn write_map(
+    array: &MapArray,
+    keys: &StringArray,
+    values: &JsonText<'_>,
+    row: usize,
+    out: &mut Vec<u8>,
+) {
+    let offsets = array.value_offsets();
+    let mut entries: Vec<usize> = (offsets[row] as usize..offsets[row + 1] as usize).collect();
+    entries.sort_by_key(|&entry| keys.value(entry));
+    let mut object = ObjectText::open(out);
+    for entry in entries {
+        values.write(entry, object.key(&quoted_key(keys.value(entry))));
+    }
+    object.close();
 }
 
 fn members<'a>(array: &'a StructArray, fields: &[Field]) -> Vec<Member<'a>> {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, ListArray, StringArray, StructArray, new_null_array,
+    Array, ArrayRef, AsArray, Float64Array, ListArray, MapArray, StringArray, StructArray,
+    new_null_array,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{Float64Type, Int64Type};
 
-use super::arrow::{item_field, struct_fields};
+use super::arrow::{entries_field, entry_fields, item_field, struct_fields};
+use super::decimal;
 use super::merge::find;
 use super::text::JsonText;
 use super::{DataType, Field};
@@ -31,6 +33,20 @@ pub fn widen(array: &ArrayRef, from: &DataType, to: &DataType) -> ArrayRef {
                 .as_primitive::<Int64Type>()
                 .unary::<_, Float64Type>(|value| value as f64);
             Arc::new(floats)
+        }
+        (_, DataType::Decimal { precision, scale }) => {
+            decimal::widen(array, from, *precision, *scale)
+        }
+        (DataType::Map(from), DataType::Map(to)) => {
+            let map = array.as_map();
+            let values = widen(map.values(), from, to);
+            map_array(
+                to,
+                map.offsets().clone(),
+                Arc::clone(map.keys()),
+                values,
+                map.nulls().cloned(),
+            )
         }
         (DataType::List(from), DataType::List(to)) => {
             let list: &ListArray = array.as_list();
@@ -62,6 +78,24 @@ fn member(array: &StructArray, from: &[Field], to: &Field) -> ArrayRef {
         ),
         None => new_null_array(&to.data_type.to_arrow(), array.len()),
     }
+}
+
+/// A map array of keys and values end to end.
+pub(crate) fn map_array(
+    value: &DataType,
+    offsets: OffsetBuffer<i32>,
+    keys: ArrayRef,
+    values: ArrayRef,
+    nulls: Option<NullBuffer>,
+) -> ArrayRef {
+    let entries = StructArray::new(entry_fields(value), vec![keys, values], None);
+    Arc::new(MapArray::new(
+        entries_field(value),
+        offsets,
+        entries,
+        nulls,
+        false,
+    ))
 }
 
 /// A struct array; one without fields keeps its length.

@@ -48,6 +48,44 @@ pub enum RejectCode {
     JsonTooDeep,
     /// JSON whose root, or whose root array's item, is no object.
     JsonNotAnObject,
+    /// Text that is not UTF-8.
+    NotUtf8,
+    /// CSV with a quote that is not closed, or with something after a closing one.
+    CsvSyntax,
+    /// A line of CSV with fewer fields than there are columns.
+    CsvRagged,
+    /// A line of fixed width that ends before its last column begins.
+    FixedWidthShort,
+    /// Text that the pattern does not match.
+    RegexNoMatch,
+    /// A form with a percent escape that is none.
+    FormSyntax,
+    /// JSON that is no envelope of CloudWatch Logs.
+    CloudwatchNotAnEnvelope,
+    /// Not XML: not well-formed, or cut off.
+    XmlSyntax,
+    /// XML nested deeper than the limit.
+    XmlTooDeep,
+    /// XML with an entity that is not built in.
+    XmlEntity,
+    /// XML whose root is not where the path of records begins.
+    XmlNoRecord,
+    /// XML in an encoding that is not read.
+    XmlEncoding,
+    /// Not a whole Parquet file, or one with something that the decoder does not know.
+    ParquetDamaged,
+    /// A Parquet file whose schema is nested deeper than the limit.
+    ParquetTooDeep,
+    /// Not Avro, or not of the schema that it should have.
+    AvroDamaged,
+    /// Avro nested deeper than the limit.
+    AvroTooDeep,
+    /// Avro whose message names a schema that its registry does not have.
+    AvroUnknownSchema,
+    /// Not a whole ORC file, or one with something that the decoder does not know.
+    OrcDamaged,
+    /// An ORC file whose schema is nested deeper than the limit.
+    OrcTooDeep,
     /// The decoder panicked on this payload alone.
     DecoderPanic,
     /// The event is larger than a limit.
@@ -66,10 +104,29 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// Every code, in the order of the reference page.
-    pub const ALL: [RejectCode; 10] = [
+    pub const ALL: [RejectCode; 29] = [
         RejectCode::JsonSyntax,
         RejectCode::JsonTooDeep,
         RejectCode::JsonNotAnObject,
+        RejectCode::NotUtf8,
+        RejectCode::CsvSyntax,
+        RejectCode::CsvRagged,
+        RejectCode::FixedWidthShort,
+        RejectCode::RegexNoMatch,
+        RejectCode::FormSyntax,
+        RejectCode::CloudwatchNotAnEnvelope,
+        RejectCode::XmlSyntax,
+        RejectCode::XmlTooDeep,
+        RejectCode::XmlEntity,
+        RejectCode::XmlNoRecord,
+        RejectCode::XmlEncoding,
+        RejectCode::ParquetDamaged,
+        RejectCode::ParquetTooDeep,
+        RejectCode::AvroDamaged,
+        RejectCode::AvroTooDeep,
+        RejectCode::AvroUnknownSchema,
+        RejectCode::OrcDamaged,
+        RejectCode::OrcTooDeep,
         RejectCode::DecoderPanic,
         RejectCode::TooLarge,
         RejectCode::CompressionMismatch,
@@ -85,6 +142,25 @@ impl RejectCode {
             RejectCode::JsonSyntax => "json.syntax",
             RejectCode::JsonTooDeep => "json.too_deep",
             RejectCode::JsonNotAnObject => "json.not_an_object",
+            RejectCode::NotUtf8 => "text.not_utf8",
+            RejectCode::CsvSyntax => "csv.syntax",
+            RejectCode::CsvRagged => "csv.ragged",
+            RejectCode::FixedWidthShort => "fixed_width.short",
+            RejectCode::RegexNoMatch => "regex.no_match",
+            RejectCode::FormSyntax => "form.syntax",
+            RejectCode::CloudwatchNotAnEnvelope => "cloudwatch.not_an_envelope",
+            RejectCode::XmlSyntax => "xml.syntax",
+            RejectCode::XmlTooDeep => "xml.too_deep",
+            RejectCode::XmlEntity => "xml.entity",
+            RejectCode::XmlNoRecord => "xml.no_record",
+            RejectCode::XmlEncoding => "xml.encoding",
+            RejectCode::ParquetDamaged => "parquet.damaged",
+            RejectCode::ParquetTooDeep => "parquet.too_deep",
+            RejectCode::AvroDamaged => "avro.damaged",
+            RejectCode::AvroTooDeep => "avro.too_deep",
+            RejectCode::AvroUnknownSchema => "avro.unknown_schema",
+            RejectCode::OrcDamaged => "orc.damaged",
+            RejectCode::OrcTooDeep => "orc.too_deep",
             RejectCode::DecoderPanic => "decode.panic",
             RejectCode::TooLarge => "decode.too_large",
             RejectCode::CompressionMismatch => "compression.mismatch",

@@ -143,10 +143,16 @@ fn events(schema: &Schema, found: &ArrowSchema) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether two columns hold the same, whatever the fields inside of lists are called.
+/// Whether two columns hold the same, whatever the fields inside of lists and maps are called.
 fn same_type(a: &Field, b: &Field) -> bool {
     match (a.data_type(), b.data_type()) {
         (ArrowType::List(a), ArrowType::List(b)) => same_type(a, b),
+        (ArrowType::Map(a, _), ArrowType::Map(b, _)) => match (a.data_type(), b.data_type()) {
+            (ArrowType::Struct(a), ArrowType::Struct(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_type(a, b))
+            }
+            _ => false,
+        },
         (ArrowType::Struct(a), ArrowType::Struct(b)) => {
             a.len() == b.len()
                 && a.iter()

@@ -15,10 +15,18 @@
 //! and parsed many at a time; where that fails, halves are tried, down to the content that is to
 //! blame; only that one is split, and its parts are parsed in the same way. All make the same of a
 //! content; which is taken is a matter of speed.
+//!
+//! Where options change what events are ([`adapted`]), and for envelopes of CloudWatch Logs
+//! ([`cloudwatch`]), documents are always split and parsed one by one.
 
+mod adapted;
+mod cloudwatch;
 mod direct;
+mod documents;
 mod group;
-mod numbers;
+mod nested;
+pub(super) mod numbers;
+mod options;
 mod pace;
 mod parse;
 mod reason;
@@ -30,8 +38,12 @@ use std::ops::Range;
 
 use simd_json::Node;
 
+pub(super) use self::adapted::AdaptedJson;
+pub(super) use self::cloudwatch::CloudWatch;
+pub use self::cloudwatch::CloudWatchOptions;
 use self::direct::Direct;
 use self::group::{Group, Kind, Unit, Units};
+pub use self::options::{JsonOptions, StoreJson};
 use self::pace::Pace;
 use self::parse::{ParseError, Parsed, Parser};
 use self::split::{Part, Splitter, skip_white_space};

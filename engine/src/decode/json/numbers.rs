@@ -7,7 +7,7 @@ use super::split::skip_white_space;
 
 /// Where the number that `text` begins with ends, by the grammar of JSON; `None` where it begins
 /// with none.
-pub(super) fn number_end(text: &[u8]) -> Option<usize> {
+pub(in crate::decode) fn number_end(text: &[u8]) -> Option<usize> {
     let mut at = usize::from(text.first() == Some(&b'-'));
     let integer = digits(text, at)?;
     if integer > at + 1 && text[at] == b'0' {

@@ -77,6 +77,9 @@ pub(super) struct Parsed<'a> {
 }
 
 impl Parser {
+    /// Where the first piece begins in the text that is parsed: after a bracket.
+    pub(super) const FIRST: usize = 1;
+
     /// A parser for values of at most `max_depth` levels.
     pub(super) fn new(max_depth: usize) -> Self {
         Self {

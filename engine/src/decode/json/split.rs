@@ -28,22 +28,42 @@ pub(super) enum Part {
 }
 
 /// Finds the parts of a content. Keeps its stack of open brackets between contents.
-#[derive(Default)]
 pub(super) struct Splitter {
     open: Vec<u8>,
+    /// Whether the items of a list at the root stand for themselves.
+    split_lists: bool,
+}
+
+impl Default for Splitter {
+    fn default() -> Self {
+        Self::new(true)
+    }
 }
 
 /// A value that does not end as it should.
 struct Broken;
 
 impl Splitter {
+    /// Without `split_lists` a list at the root is a document like others.
+    pub(super) fn new(split_lists: bool) -> Self {
+        Self {
+            open: Vec::new(),
+            split_lists,
+        }
+    }
+
+    /// Forgets whatever a panic may have left behind.
+    pub(super) fn reset(&mut self) {
+        self.open = Vec::new();
+    }
+
     /// Appends the parts of `text[start..]` to `parts`.
     pub(super) fn split(&mut self, text: &[u8], start: usize, parts: &mut Vec<Part>) {
         let mut at = skip_white_space(text, start);
         while at < text.len() {
             at = match text[at] {
-                b'[' => self.list(text, at, parts),
-                b'{' | b'"' => match self.value_end(text, at) {
+                b'[' if self.split_lists => self.list(text, at, parts),
+                b'{' | b'[' | b'"' => match self.value_end(text, at) {
                     Ok(end) => {
                         parts.push(Part::Document(at..end));
                         end

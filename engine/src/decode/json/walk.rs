@@ -46,6 +46,21 @@ impl Walk<'_> {
         self.cells.add(fields.len());
     }
 
+    /// Writes the next value as the member `name` of `row`.
+    pub(super) fn member(
+        &mut self,
+        name: &str,
+        nodes: &mut Nodes<'_, '_>,
+        fields: &mut Fields,
+        row: usize,
+        cursor: &mut Cursor,
+    ) {
+        match fields.column(name, row, cursor, self.cells) {
+            Some(column) => self.value(nodes, column, row),
+            None => skip(nodes),
+        }
+    }
+
     fn value(&mut self, nodes: &mut Nodes<'_, '_>, column: &mut Column, row: usize) {
         let before = nodes.clone();
         match nodes.next() {

@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use crate::budget::Budget;
 use crate::decode::{ContentOptions, DecodeLimits, Decoder};
-use crate::schema::Schema;
 use crate::schema::text::{JsonText, ObjectText, quoted_key};
+use crate::schema::{DataType, Schema};
 use crate::types::{
     BatchHead, ClaimNumber, ClaimRef, DecodedBatch, Epoch, KinesisShardId, LaneId, Payload,
     PayloadBatch, Position, Rows, SequenceNumber, Window,
@@ -74,6 +74,27 @@ pub(super) fn decode_with(limits: DecodeLimits, payloads: &[&[u8]]) -> DecodedBa
     let (schema, long_schema) = (schema_of(&decoded), schema_of(&long));
     assert!(schema.holds(&long_schema) && long_schema.holds(&schema));
     decoded
+}
+
+/// Decodes payloads of a format as one batch.
+pub(super) fn decode_as(content: &ContentOptions, payloads: &[&[u8]]) -> DecodedBatch {
+    content.check().unwrap();
+    let budget = Budget::new(1 << 20);
+    let mut decoder = Decoder::new(DecodeLimits::default(), content);
+    decoder.decode(batch(payloads, &budget), &budget)
+}
+
+/// What one payload of a format becomes.
+pub(super) fn one(content: &ContentOptions, payload: &[u8]) -> Vec<String> {
+    outcome(&decode_as(content, &[payload])).concat()
+}
+
+/// The fields of the rows of a batch, with their types.
+pub(super) fn types_of(batch: &DecodedBatch) -> Vec<(String, DataType)> {
+    let fields = schema_of(batch).fields.into_iter();
+    fields
+        .map(|field| (field.name.to_string(), field.data_type))
+        .collect()
 }
 
 /// The schema that holds all rows of a batch.

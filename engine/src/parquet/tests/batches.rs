@@ -4,23 +4,34 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, ListArray,
-    NullArray, StringArray, StructArray, TimestampMillisecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array, Int32Array, Int64Array,
+    ListArray, NullArray, StringArray, StructArray, TimestampMillisecondArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType as ArrowType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType,
+    DataType as ArrowType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType,
 };
+use arrow::util::display::{FormatOptions, array_value_to_string};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Number, Value};
 
 use crate::budget::Budget;
 use crate::parquet::{FileChunk, FileKind, FinishedFile};
-use crate::schema::{DataType, Field, Schema};
+use crate::schema::{DataType, Field, Schema, map_array};
 use crate::types::{
     BatchHead, ClaimNumber, ClaimRef, Counts, DecodedBatch, Epoch, KinesisShardId, LaneId,
     Position, Reject, RejectCode, Rows, SequenceNumber, Window,
+};
+
+/// A text that is no value of its type is a fault of the test.
+const STRICT: CastOptions<'static> = CastOptions {
+    safe: false,
+    format_options: FormatOptions::new(),
 };
 
 pub(super) const WINDOW: Window = Window(28_000_000);
@@ -171,6 +182,35 @@ fn array_of(data_type: &DataType, values: &[&Value]) -> ArrayRef {
                 .map(|value| value.as_str())
                 .collect::<StringArray>(),
         ),
+        // Logical types stand in their canonical text; the library reads it.
+        DataType::Decimal { .. }
+        | DataType::Date
+        | DataType::Time
+        | DataType::Timestamp
+        | DataType::LocalTimestamp => {
+            let texts = values.iter().map(|value| match value {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            });
+            let texts = texts.collect::<StringArray>();
+            if *data_type != DataType::Timestamp {
+                return cast_with_options(&texts, &data_type.to_arrow(), &STRICT).unwrap();
+            }
+            // The library knows zones by their offset only.
+            let utc = ArrowType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()));
+            let instants = cast_with_options(&texts, &utc, &STRICT).unwrap();
+            let instants = instants.as_primitive::<TimestampMicrosecondType>().clone();
+            Arc::new(instants.with_timezone("UTC"))
+        }
+        DataType::Binary => {
+            let bytes = values.iter().map(|value| {
+                let text = value.as_str()?;
+                Some(BASE64.decode(text).unwrap())
+            });
+            Arc::new(bytes.collect::<BinaryArray>())
+        }
+        DataType::Map(value) => map_of(value, values),
         DataType::Json => {
             let texts = values.iter().map(|v| (!v.is_null()).then(|| v.to_string()));
             Arc::new(texts.collect::<StringArray>())
@@ -203,6 +243,22 @@ fn list_of(data_type: &DataType, item: &DataType, values: &[&Value]) -> ArrayRef
         array_of(item, &items),
         nulls_of(values),
     ))
+}
+
+fn map_of(value: &DataType, values: &[&Value]) -> ArrayRef {
+    let none = Map::new();
+    let maps = values
+        .iter()
+        .map(|value| value.as_object().unwrap_or(&none));
+    let (keys, members): (Vec<&String>, Vec<&Value>) = maps.clone().flatten().unzip();
+    let keys = StringArray::from_iter_values(keys);
+    map_array(
+        value,
+        OffsetBuffer::from_lengths(maps.map(Map::len)),
+        Arc::new(keys),
+        array_of(value, &members),
+        nulls_of(values),
+    )
 }
 
 fn struct_of(data_type: &DataType, fields: &[Field], values: &[&Value]) -> ArrayRef {
@@ -291,7 +347,32 @@ fn value_at(array: &dyn Array, row: usize) -> Value {
         ArrowType::Int64 => array.as_primitive::<Int64Type>().value(row).into(),
         ArrowType::Float64 => array.as_primitive::<Float64Type>().value(row).into(),
         ArrowType::Utf8 => array.as_string::<i32>().value(row).into(),
-        ArrowType::Binary => String::from_utf8_lossy(array.as_binary::<i32>().value(row)).into(),
+        ArrowType::Binary => BASE64.encode(array.as_binary::<i32>().value(row)).into(),
+        ArrowType::Decimal128(..) => {
+            let text = array_value_to_string(array, row).unwrap();
+            text.parse::<f64>().unwrap().into()
+        }
+        ArrowType::Date32 => array_value_to_string(array, row).unwrap().into(),
+        ArrowType::Timestamp(TimeUnit::Microsecond, Some(zone)) => {
+            assert_eq!(&**zone, "UTC");
+            let instants = array.as_primitive::<TimestampMicrosecondType>().clone();
+            let instants = instants.with_timezone("+00:00");
+            short(&array_value_to_string(&instants, row).unwrap()).into()
+        }
+        ArrowType::Time64(TimeUnit::Microsecond)
+        | ArrowType::Timestamp(TimeUnit::Microsecond, None) => {
+            short(&array_value_to_string(array, row).unwrap()).into()
+        }
+        ArrowType::Map(..) => {
+            let map = array.as_map();
+            let entries = map.value(row);
+            let keys = entries.column(0).as_string::<i32>();
+            let entries = (0..keys.len()).map(|entry| {
+                let value = value_at(entries.column(1), entry);
+                (keys.value(entry).to_owned(), value)
+            });
+            Value::Object(entries.collect())
+        }
         ArrowType::Timestamp(_, zone) => {
             assert_eq!(zone.as_deref(), Some("UTC"));
             array
@@ -314,6 +395,19 @@ fn value_at(array: &dyn Array, row: usize) -> Value {
         }
         other => panic!("{other} is in no file of ours"),
     }
+}
+
+/// A time as the library writes it, without the zeros that end its fraction.
+fn short(time: &str) -> String {
+    let (time, zone) = match time.strip_suffix('Z') {
+        Some(time) => (time, "Z"),
+        None => (time, ""),
+    };
+    let time = match time.contains('.') {
+        true => time.trim_end_matches('0').trim_end_matches('.'),
+        false => time,
+    };
+    format!("{time}{zone}")
 }
 
 /// The event fields of a row: what its system columns leave.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -20,17 +22,40 @@ fn data_type() -> impl Strategy<Value = DataType> {
         Just(DataType::Int64),
         Just(DataType::Float64),
         Just(DataType::Utf8),
+        Just(DataType::Binary),
+        Just(DataType::Date),
+        Just(DataType::Time),
+        Just(DataType::Timestamp),
+        Just(DataType::LocalTimestamp),
+        (4..=38_u8).prop_map(|precision| DataType::Decimal {
+            precision,
+            scale: 3
+        }),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
             inner
                 .clone()
                 .prop_map(|item| DataType::List(Box::new(item))),
+            inner
+                .clone()
+                .prop_map(|value| DataType::Map(Box::new(value))),
             proptest::collection::btree_map("[a-c]", inner, 0..3).prop_map(|members| {
                 let fields = members.into_iter().map(|(name, t)| field(&name, t));
                 DataType::Struct(fields.collect())
             }),
         ]
+    })
+}
+
+fn date() -> impl Strategy<Value = String> {
+    (1..3_000, 1..13, 1..29).prop_map(|(year, month, day)| format!("{year:04}-{month:02}-{day:02}"))
+}
+
+fn time() -> impl Strategy<Value = String> {
+    let fraction = prop_oneof![Just(""), Just(".5"), Just(".000001"), Just(".12")];
+    (0..24, 0..60, 0..60, fraction).prop_map(|(hour, minute, second, fraction)| {
+        format!("{hour:02}:{minute:02}:{second:02}{fraction}")
     })
 }
 
@@ -46,6 +71,24 @@ fn value(data_type: &DataType) -> BoxedStrategy<Value> {
             .prop_map(|i| (f64::from(i) / 8.0).into())
             .boxed(),
         DataType::Utf8 | DataType::Json => "[a-z\"\\\\]{0,6}".prop_map(Value::from).boxed(),
+        // Few digits: serde_json holds them exactly.
+        DataType::Decimal { .. } => (-79..80)
+            .prop_map(|eighths| (f64::from(eighths) / 8.0).into())
+            .boxed(),
+        DataType::Binary => vec(any::<u8>(), 0..5)
+            .prop_map(|bytes| BASE64.encode(bytes).into())
+            .boxed(),
+        DataType::Date => date().prop_map(Value::from).boxed(),
+        DataType::Time => time().prop_map(Value::from).boxed(),
+        DataType::Timestamp => (date(), time())
+            .prop_map(|(date, time)| format!("{date}T{time}Z").into())
+            .boxed(),
+        DataType::LocalTimestamp => (date(), time())
+            .prop_map(|(date, time)| format!("{date}T{time}").into())
+            .boxed(),
+        DataType::Map(values) => proptest::collection::btree_map("[a-c]{0,2}", value(values), 0..3)
+            .prop_map(|entries| Value::Object(entries.into_iter().collect()))
+            .boxed(),
         DataType::List(item) => vec(value(item), 0..3).prop_map(Value::from).boxed(),
         DataType::Struct(fields) => fields
             .iter()
@@ -109,6 +152,10 @@ fn parsed(found: &Value, data_type: &DataType) -> Value {
         (DataType::List(item), Value::Array(items)) => {
             items.iter().map(|found| parsed(found, item)).collect()
         }
+        (DataType::Map(values), Value::Object(entries)) => entries
+            .iter()
+            .map(|(key, found)| (key.clone(), parsed(found, values)))
+            .collect(),
         (DataType::Struct(fields), Value::Object(members)) => {
             let known = fields.iter().map(|field| {
                 let found = members.get(&*field.name).unwrap_or(&Value::Null);
