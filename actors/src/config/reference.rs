@@ -352,9 +352,7 @@ pub const PLANNED: &[(&str, &str)] = &[
 /// Values that the design names and this version does not know.
 pub const PLANNED_VALUES: &[(&str, &[&str])] = &[(
     "content.format",
-    &[
-        "auto", "csv", "avro", "parquet", "orc", "protobuf", "xml", "form", "text",
-    ],
+    &["auto", "csv", "protobuf", "xml", "form", "text"],
 )];
 
 /// The key of a pattern path (`connection.*.region`, not `connection.prod.region`).
