@@ -14,7 +14,7 @@ fn page() -> String {
 }
 
 /// What errors' codes begin with.
-const AREAS: [&str; 15] = [
+const AREAS: [&str; 16] = [
     "config",
     "connection",
     "stream",
@@ -27,6 +27,7 @@ const AREAS: [&str; 15] = [
     "cli",
     "json",
     "decode",
+    "compression",
     "inspect",
     "verify",
     "demo",

@@ -100,7 +100,7 @@ impl DataSourceBuilder {
         self.number("content.max_expanded_size", bytes as u64)
     }
 
-    /// Most bytes that may come out of a payload for each byte of it, once more than 1 MiB has.
+    /// Most bytes that may come out of a payload for each byte of it, once more than 16 KiB have.
     pub fn max_expansion_ratio(self, ratio: usize) -> Self {
         self.number("content.max_expansion_ratio", ratio as u64)
     }

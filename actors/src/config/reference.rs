@@ -153,10 +153,10 @@ pub const KEYS: &[Key] = &[
             min: 1,
             max: 1_000_000,
         },
-        default: Default::Value("1000"),
+        default: Default::Value("200"),
         meaning: "Most bytes that may come out of a payload for each byte of it, once more than \
-                  1 MiB has come out. What would be more becomes a reject.",
-        example: "200",
+                  16 KiB have come out. What would be more becomes a reject.",
+        example: "1000",
     },
     Key {
         path: "content.max_depth",

@@ -54,7 +54,7 @@ pub struct ContentSettings {
     pub compression: ContentCompression,
     /// Most bytes that may come out of one payload.
     pub max_expanded_size: usize,
-    /// Most bytes that may come out of a payload for each byte of it, once more than 1 MiB has.
+    /// Most bytes that may come out of a payload for each byte of it, once more than 16 KiB have.
     pub max_expansion_ratio: usize,
     /// Deepest nesting of an event.
     pub max_depth: usize,

@@ -359,8 +359,9 @@ impl Column {
         Some(())
     }
 
-    /// `from` is where the value stands, with what comes after it.
-    #[inline]
+    /// `from` is where the value stands, with what comes after it. Inlined, as all of its kind that
+    /// most values go through: left to the compiler that comes and goes with unrelated code.
+    #[inline(always)]
     pub(super) fn add_str(&mut self, row: usize, value: &str, from: &[u8]) -> Option<()> {
         self.settle_new(row)?;
         match &mut self.values {

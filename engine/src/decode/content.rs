@@ -10,15 +10,3 @@ pub(super) struct Content<'a> {
     pub(super) payload: usize,
     pub(super) data: &'a Bytes,
 }
-
-impl Content<'_> {
-    /// Its bytes `range`. A small piece is copied, so that it does not keep the whole content in
-    /// memory.
-    pub(super) fn piece(&self, range: std::ops::Range<usize>) -> Bytes {
-        if range.len() < self.data.len() / 2 {
-            Bytes::copy_from_slice(&self.data[range])
-        } else {
-            self.data.slice(range)
-        }
-    }
-}

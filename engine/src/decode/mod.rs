@@ -1,7 +1,7 @@
 //! Decoding: payloads in, Arrow rows and rejects out.
 //!
-//! A [`Decoder`] asks a format (JSON is the only one now) for events and rejects; events are written
-//! straight into typed columns. The stage knows nothing of windows, lanes or targets: it keeps the
+//! A [`Decoder`] undoes the compression of payloads and asks a format (JSON is the only one now) for
+//! events and rejects of their contents; events are written straight into typed columns. The stage knows nothing of windows, lanes or targets: it keeps the
 //! batch's head as it is. Rows depend on their payload alone (I10); that payloads are decoded many
 //! at a time shows nowhere but in speed.
 
@@ -9,7 +9,10 @@ mod cells;
 mod column;
 mod columns;
 mod content;
+mod contents;
 mod delimited;
+mod expand;
+mod fetch;
 mod fields;
 mod fixed_width;
 mod form;
@@ -38,8 +41,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::cells::Cells;
 use self::content::Content;
+use self::contents::Group;
 use self::delimited::Delimited;
 pub use self::delimited::{DelimitedOptions, Mark, ShortLines};
+use self::expand::Expander;
 pub use self::fixed_width::{FixedColumn, FixedWidthOptions};
 pub use self::form::FormOptions;
 use self::format::Format;
@@ -51,7 +56,7 @@ pub use self::pattern::{Pattern, RegexOptions, RegexUnit};
 pub use self::raw::RawOptions;
 use self::sink::{Sink, Taken};
 pub use self::xml::XmlOptions;
-use crate::budget::Budget;
+use crate::budget::{Budget, Credit};
 use crate::types::{Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows};
 
 /// Bounds on what one event or one table may take.
@@ -92,6 +97,7 @@ impl Default for DecodeLimits {
 /// Decodes payload batches, one after the other. Keeps its buffers: one for each thread.
 pub struct Decoder {
     limits: DecodeLimits,
+    expander: Expander,
     format: Box<dyn Format>,
 }
 
@@ -116,7 +122,11 @@ impl Decoder {
             FormatChoice::Tsv => Box::new(Delimited::new(&limits, &content.delimited, b'\t')),
             FormatChoice::Parquet => Box::new(parquet_file::ParquetFile::new(&limits)),
         };
-        Self { limits, format }
+        Self {
+            limits,
+            expander: Expander::new(content),
+            format,
+        }
     }
 
     /// Decodes a batch. Never fails: what cannot be decoded is a reject, and a payload that makes
@@ -129,7 +139,9 @@ impl Decoder {
             mut credit,
         } = batch;
         let mut decoded = Collected::default();
-        self.decode_range(&payloads, 0..payloads.len(), &mut decoded);
+        // What was expanded stands for the columns that are made of it until these are counted.
+        let mut held = budget.charge(0);
+        self.decode_range(&payloads, 0..payloads.len(), &mut held, &mut decoded);
         let counts = Counts {
             records: head.records,
             payloads: payloads.len() as u64,
@@ -141,7 +153,7 @@ impl Decoder {
         };
         // While both are in memory both are charged.
         let made = budget.charge(decoded.memory_size());
-        drop(payloads);
+        drop((payloads, held));
         credit.resize(made.bytes());
         drop(made);
         DecodedBatch {
@@ -154,43 +166,56 @@ impl Decoder {
     }
 
     /// Decodes `payloads[range]`; when that panics, its halves, down to the one payload that does.
-    fn decode_range(&mut self, payloads: &[Payload], range: Range<usize>, into: &mut Collected) {
+    fn decode_range(
+        &mut self,
+        payloads: &[Payload],
+        range: Range<usize>,
+        held: &mut Credit,
+        into: &mut Collected,
+    ) {
         let part = &payloads[range.clone()];
         if part.is_empty() {
             return;
         }
-        let Self { limits, format } = self;
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let mut sink = Sink::new(part, limits);
-            format.decode(&as_they_are(part), &mut sink);
-            sink.finish()
-        }));
+        let before = held.bytes();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.decode_part(part, held)));
         match outcome {
             Ok(taken) => into.add(taken),
             Err(panic) => {
                 self.format.reset();
+                self.expander.reset();
+                held.resize(before);
                 if let [payload] = part {
                     into.add_panic(payload, &*panic);
                 } else {
                     let middle = range.start + range.len() / 2;
-                    self.decode_range(payloads, range.start..middle, into);
-                    self.decode_range(payloads, middle..range.end, into);
+                    self.decode_range(payloads, range.start..middle, held, into);
+                    self.decode_range(payloads, middle..range.end, held, into);
                 }
             }
         }
     }
-}
 
-/// Payloads whose bytes are their contents.
-fn as_they_are(payloads: &[Payload]) -> Vec<Content<'_>> {
-    payloads
-        .iter()
-        .enumerate()
-        .map(|(place, payload)| Content {
-            payload: place,
-            data: &payload.data,
-        })
-        .collect()
+    /// Decodes payloads, those that are compressed in groups that are in memory one at a time.
+    fn decode_part(&mut self, part: &[Payload], held: &mut Credit) -> Taken {
+        let mut sink = Sink::new(part, &self.limits);
+        let mut next = 0;
+        while next < part.len() {
+            let group = Group::new(part, next, &mut self.expander, held);
+            self.format.decode(&group.contents(part), &mut sink);
+            next = group.end();
+            if let Some(failure) = &group.failure {
+                let payload = Content {
+                    payload: next,
+                    data: &part[next].data,
+                };
+                let whole = 0..payload.data.len();
+                sink.reject(&payload, whole, failure.code(), failure.reason());
+                next += 1;
+            }
+        }
+        sink.finish()
+    }
 }
 
 /// What parts of a batch were decoded to.

@@ -223,7 +223,7 @@ impl Compression {
 pub struct ExpansionLimits {
     /// Bytes of everything that comes out of a payload, over all its layers.
     pub max_bytes: usize,
-    /// Bytes that may come out for each byte of the payload. Looked at once more than 1 MiB has
+    /// Bytes that may come out for each byte of the payload. Looked at once more than 16 KiB have
     /// come out: below that no ratio does harm.
     pub max_ratio: usize,
 }
@@ -232,7 +232,7 @@ impl Default for ExpansionLimits {
     fn default() -> Self {
         Self {
             max_bytes: 64 << 20,
-            max_ratio: 1_000,
+            max_ratio: 200,
         }
     }
 }

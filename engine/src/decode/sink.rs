@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::Arc;
 
 use arrow::array::{Int32Array, Int64Array, StringBuilder, TimestampMillisecondArray};
+use bytes::Bytes;
 
 use super::DecodeLimits;
 use super::cells::Cells;
@@ -235,7 +236,7 @@ impl<'a> Sink<'a> {
             partition_key: Arc::clone(&payload.partition_key),
             arrival: payload.arrival,
             index: self.index,
-            data: content.piece(range),
+            data: piece(content.data, range, &payload.data),
             code,
             reason,
         });
@@ -269,6 +270,16 @@ impl<'a> Sink<'a> {
             rejects: self.rejects,
             counts: self.counts,
         }
+    }
+}
+
+/// The bytes of a piece. Those of the payload itself are shared where they are most of it; a small
+/// piece would keep the whole payload in memory, and an expanded one everything that it came out with.
+fn piece(data: &Bytes, range: std::ops::Range<usize>, payload: &Bytes) -> Bytes {
+    if data.as_ptr() == payload.as_ptr() && range.len() >= data.len() / 2 {
+        data.slice(range)
+    } else {
+        Bytes::copy_from_slice(&data[range])
     }
 }
 

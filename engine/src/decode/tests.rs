@@ -1,6 +1,7 @@
 //! What a decoder makes of payloads, by effect.
 
 mod csv;
+mod expansion;
 mod files;
 mod fixtures;
 mod json_options;

@@ -44,7 +44,7 @@ impl Texts {
 
     /// Pushes a text that `from` begins with. Copying a block of fixed size, whatever comes after the
     /// text, takes fewer steps than copying so many bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_from(&mut self, text: &str, from: &[u8]) {
         match from.first_chunk::<BLOCK>() {
             Some(block) if text.len() <= BLOCK && text.as_ptr() == block.as_ptr() => {
@@ -87,6 +87,7 @@ impl Texts {
     }
 
     /// Ends the text that was appended to `values`.
+    #[inline(always)]
     fn close(&mut self) {
         self.offsets.push(offset(self.values.len()));
     }

@@ -88,13 +88,23 @@ pub enum RejectCode {
     OrcTooDeep,
     /// The decoder panicked on this payload alone.
     DecoderPanic,
-    /// The payload would expand past a limit.
+    /// The event is larger than a limit.
     TooLarge,
+    /// The payload is not of the compression that the configuration names.
+    CompressionMismatch,
+    /// Compressed data that is not whole, was changed, or is followed by other bytes.
+    CompressionDamaged,
+    /// A kind of compressed data that is not read: encrypted, or needing a dictionary.
+    CompressionUnsupported,
+    /// More would come out of the payload than a limit allows.
+    CompressionBomb,
+    /// Compressed within compressed data too often.
+    CompressionTooDeep,
 }
 
 impl RejectCode {
     /// Every code, in the order of the reference page.
-    pub const ALL: [RejectCode; 24] = [
+    pub const ALL: [RejectCode; 29] = [
         RejectCode::JsonSyntax,
         RejectCode::JsonTooDeep,
         RejectCode::JsonNotAnObject,
@@ -119,6 +129,11 @@ impl RejectCode {
         RejectCode::OrcTooDeep,
         RejectCode::DecoderPanic,
         RejectCode::TooLarge,
+        RejectCode::CompressionMismatch,
+        RejectCode::CompressionDamaged,
+        RejectCode::CompressionUnsupported,
+        RejectCode::CompressionBomb,
+        RejectCode::CompressionTooDeep,
     ];
 
     /// The text that stands in reject files, metrics and docs.
@@ -148,6 +163,11 @@ impl RejectCode {
             RejectCode::OrcTooDeep => "orc.too_deep",
             RejectCode::DecoderPanic => "decode.panic",
             RejectCode::TooLarge => "decode.too_large",
+            RejectCode::CompressionMismatch => "compression.mismatch",
+            RejectCode::CompressionDamaged => "compression.damaged",
+            RejectCode::CompressionUnsupported => "compression.unsupported",
+            RejectCode::CompressionBomb => "compression.bomb",
+            RejectCode::CompressionTooDeep => "compression.too_deep",
         }
     }
 }

@@ -50,9 +50,13 @@ use self::split::{Part, Splitter, skip_white_space};
 use self::walk::{Nodes, Walk, skip};
 use super::DecodeLimits;
 use super::content::Content;
+use super::fetch::fetch;
 use super::format::Format;
 use super::sink::Sink;
 use crate::types::RejectCode;
+
+/// Lines of 64 bytes of the next content to ask for while one is read.
+const FETCHED_LINES: usize = 24;
 
 /// The JSON format.
 pub(super) struct Json {
@@ -74,7 +78,7 @@ impl Format for Json {
         let mut units = Units::default();
         for (place, content) in contents.iter().enumerate() {
             if let Some(next) = contents.get(place + 1) {
-                scan::fetch(next.data);
+                fetch(next.data, FETCHED_LINES);
             }
             let data = content.data;
             let mut start = beginning(data);

@@ -179,24 +179,6 @@ fn eight_digits(bytes: u64) -> u64 {
     (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff
 }
 
-/// Asks for the first bytes of a text that is read next: contents lie scattered in memory, and the
-/// processor foresees only what follows in the same place.
-#[inline]
-pub(super) fn fetch(text: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in text.chunks(64).take(FETCHED_LINES) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: SSE is part of x86_64; a prefetch reads nothing into the program.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = text;
-}
-
-/// Lines of 64 bytes to ask for.
-#[cfg(target_arch = "x86_64")]
-const FETCHED_LINES: usize = 24;
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -3,9 +3,10 @@
 use super::payloads::{batch, outcome};
 use crate::budget::Budget;
 use crate::decode::content::Content;
+use crate::decode::expand::Expander;
 use crate::decode::format::Format;
 use crate::decode::sink::Sink;
-use crate::decode::{DecodeLimits, Decoder, json};
+use crate::decode::{ContentOptions, DecodeLimits, Decoder, json};
 use crate::types::RejectCode;
 
 /// JSON that panics over some payloads.
@@ -40,6 +41,7 @@ fn the_payload_that_panics_is_the_only_reject() {
             json: json::Json::new(&limits),
             resets: 0,
         }),
+        expander: Expander::new(&ContentOptions::default()),
         limits,
     };
     let budget = Budget::new(1 << 20);
