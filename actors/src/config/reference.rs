@@ -39,7 +39,7 @@ const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
 /// The formats of payloads.
-pub const CONTENT_FORMATS: &[&str] = &["json"];
+pub const CONTENT_FORMATS: &[&str] = &["json", "avro", "orc", "parquet"];
 
 /// The compressions of payloads.
 pub const CONTENT_COMPRESSIONS: &[&str] = &[
@@ -125,7 +125,8 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Choice(CONTENT_FORMATS),
         default: Default::Value("json"),
         meaning: "Format of the payloads. JSON: one or several documents or lines in a payload; \
-                  an array at the root is split into events.",
+                  an array at the root is split into events. Avro, ORC, Parquet: a payload is a \
+                  file (Avro: a container file), each of its rows an event.",
         example: "\"json\"",
     },
     Key {

@@ -87,6 +87,7 @@ fn decode_plan(content: &ContentSettings) -> DecodePlan {
         content: ContentOptions {
             format: content.format,
             compression: content.compression,
+            avro_schema: None,
             expansion: ExpansionLimits {
                 max_bytes: content.max_expanded_size,
                 max_ratio: content.max_expansion_ratio,

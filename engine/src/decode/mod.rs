@@ -1,10 +1,11 @@
 //! Decoding: payloads in, Arrow rows and rejects out.
 //!
-//! A [`Decoder`] undoes the compression of payloads and asks a format (JSON is the only one now) for
-//! events and rejects of their contents; events are written straight into typed columns. The stage knows nothing of windows, lanes or targets: it keeps the
-//! batch's head as it is. Rows depend on their payload alone (I10); that payloads are decoded many
-//! at a time shows nowhere but in speed.
+//! A [`Decoder`] undoes the compression of payloads and asks a format for events and rejects of
+//! their contents; events are written straight into typed columns. The stage knows nothing of
+//! windows, lanes or targets: it keeps the batch's head as it is. Rows depend on their payload alone
+//! (I10); that payloads are decoded many at a time shows nowhere but in speed.
 
+pub mod avro;
 mod cells;
 mod column;
 mod columns;
@@ -23,6 +24,7 @@ mod lines;
 mod marks;
 mod nulls;
 mod options;
+mod orc;
 mod parquet_file;
 mod pattern;
 mod raw;
@@ -38,7 +40,9 @@ mod tests;
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use self::avro::{AvroFile, AvroMessages, Framing, NoSchemas, SchemaLookup};
 use self::cells::Cells;
 use self::content::Content;
 use self::contents::Group;
@@ -52,6 +56,8 @@ pub use self::json::{CloudWatchOptions, JsonOptions, StoreJson};
 pub use self::lexical::{FieldType, decide_types};
 pub use self::lines::LinesOptions;
 pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice, OptionError};
+use self::orc::OrcFile;
+use self::parquet_file::ParquetFile;
 pub use self::pattern::{Pattern, RegexOptions, RegexUnit};
 pub use self::raw::RawOptions;
 use self::sink::{Sink, Taken};
@@ -94,6 +100,20 @@ impl Default for DecodeLimits {
     }
 }
 
+impl DecodeLimits {
+    /// What one content of `len` bytes may take of a format that expands by itself: never more than
+    /// `max_ratio` bytes for each of its own, but for a little that no ratio is looked at for.
+    fn of_content(&self, len: usize, max_ratio: usize) -> Self {
+        const NO_HARM: usize = 1 << 20;
+        let bytes = len.saturating_mul(max_ratio).max(NO_HARM);
+        Self {
+            max_event_bytes: self.max_event_bytes.min(bytes),
+            max_event_cells: self.max_event_cells.min(bytes / size_of::<u64>()),
+            ..self.clone()
+        }
+    }
+}
+
 /// Decodes payload batches, one after the other. Keeps its buffers: one for each thread.
 pub struct Decoder {
     limits: DecodeLimits,
@@ -102,8 +122,21 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder of payloads that are what `content` says.
+    /// A decoder of payloads that are what `content` says. Schemas that a registry has are not
+    /// known to it: [`Self::with_schemas`].
     pub fn new(limits: DecodeLimits, content: &ContentOptions) -> Self {
+        Self::with_schemas(limits, content, Arc::new(NoSchemas))
+    }
+
+    /// A decoder of payloads that are what `content` says, whose schemas `lookup` knows where a
+    /// registry has them.
+    pub fn with_schemas(
+        limits: DecodeLimits,
+        content: &ContentOptions,
+        lookup: Arc<dyn SchemaLookup>,
+    ) -> Self {
+        let ratio = content.expansion.max_ratio;
+        let registry = |framing| AvroMessages::of_registry(framing, lookup, &limits, ratio);
         let format: Box<dyn Format> = match content.format {
             FormatChoice::Json if content.json.are_plain() => Box::new(json::Json::new(&limits)),
             FormatChoice::Json => Box::new(json::AdaptedJson::new(&limits, &content.json)),
@@ -120,7 +153,15 @@ impl Decoder {
             FormatChoice::Lines => Box::new(lines::Lines::new(&limits, &content.lines)),
             FormatChoice::Raw => Box::new(raw::Raw::new(&limits, &content.raw)),
             FormatChoice::Tsv => Box::new(Delimited::new(&limits, &content.delimited, b'\t')),
-            FormatChoice::Parquet => Box::new(parquet_file::ParquetFile::new(&limits)),
+            FormatChoice::Avro => Box::new(AvroFile::new(&limits, ratio)),
+            FormatChoice::AvroRecord => {
+                let schema = content.avro_schema.clone().unwrap_or_else(|| "".into());
+                Box::new(AvroMessages::of_schema(schema, &limits, ratio))
+            }
+            FormatChoice::AvroConfluent => Box::new(registry(Framing::Confluent)),
+            FormatChoice::AvroGlue => Box::new(registry(Framing::Glue)),
+            FormatChoice::Orc => Box::new(OrcFile::new(&limits, ratio)),
+            FormatChoice::Parquet => Box::new(ParquetFile::new(&limits, ratio)),
         };
         Self {
             limits,

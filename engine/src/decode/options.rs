@@ -1,5 +1,7 @@
 //! What payloads are said to be: plain values, for the configuration and the stored decision.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::delimited::DelimitedOptions;
@@ -39,6 +41,9 @@ pub struct ContentOptions {
     pub form: FormOptions,
     /// What holds for XML.
     pub xml: XmlOptions,
+    /// The JSON of the schema of [`FormatChoice::AvroRecord`]; [`super::avro::check_schema`] says
+    /// whether it is one.
+    pub avro_schema: Option<Arc<str>>,
 }
 
 impl ContentOptions {
@@ -57,6 +62,11 @@ impl ContentOptions {
             | FormatChoice::Lines
             | FormatChoice::Raw
             | FormatChoice::Form
+            | FormatChoice::Avro
+            | FormatChoice::AvroRecord
+            | FormatChoice::AvroConfluent
+            | FormatChoice::AvroGlue
+            | FormatChoice::Orc
             | FormatChoice::Parquet => Ok(()),
         }
     }
@@ -103,13 +113,24 @@ pub enum FormatChoice {
     Lines,
     /// Contents as they are.
     Raw,
+    /// Avro container files.
+    Avro,
+    /// A single Avro value a content, of the schema `avro_schema`.
+    AvroRecord,
+    /// A single Avro value a content, whose schema a registry of Confluent's kind has.
+    AvroConfluent,
+    /// A single Avro value a content, whose schema AWS Glue has.
+    AvroGlue,
+    /// ORC files.
+    Orc,
     /// Parquet files.
     Parquet,
 }
 
 impl FormatChoice {
-    /// Every choice, in the order of the reference page.
-    pub const ALL: [FormatChoice; 11] = [
+    /// Every choice that the configuration offers, in the order of the reference page. Those whose
+    /// options it does not have yet are left out.
+    pub const ALL: [FormatChoice; 13] = [
         FormatChoice::Json,
         FormatChoice::CloudWatch,
         FormatChoice::Csv,
@@ -120,6 +141,8 @@ impl FormatChoice {
         FormatChoice::Xml,
         FormatChoice::Lines,
         FormatChoice::Raw,
+        FormatChoice::Avro,
+        FormatChoice::Orc,
         FormatChoice::Parquet,
     ];
 
@@ -136,6 +159,11 @@ impl FormatChoice {
             FormatChoice::Xml => "xml",
             FormatChoice::Lines => "lines",
             FormatChoice::Raw => "raw",
+            FormatChoice::Avro => "avro",
+            FormatChoice::AvroRecord => "avro_record",
+            FormatChoice::AvroConfluent => "avro_confluent",
+            FormatChoice::AvroGlue => "avro_glue",
+            FormatChoice::Orc => "orc",
             FormatChoice::Parquet => "parquet",
         }
     }

@@ -1,5 +1,7 @@
 //! What a decoder makes of payloads, by effect.
 
+mod avro_files;
+mod avro_messages;
 mod csv;
 mod expansion;
 mod files;
@@ -7,6 +9,7 @@ mod fixtures;
 mod json_options;
 mod laws_of_text;
 mod lines;
+mod orc_files;
 mod panics;
 mod parquet_files;
 mod payloads;

@@ -54,11 +54,12 @@ impl Family {
         &self,
         contents: &[Content<'_>],
         sink: &mut Sink<'_>,
-        limits: &DecodeLimits,
-        mut decode: impl FnMut(&Bytes) -> Result<Vec<Columns>, Refusal>,
+        (limits, max_ratio): (&DecodeLimits, usize),
+        mut decode: impl FnMut(&Bytes, &DecodeLimits) -> Result<Vec<Columns>, Refusal>,
     ) {
         for content in contents.iter().filter(|content| !content.data.is_empty()) {
-            let outcome = catch_unwind(AssertUnwindSafe(|| decode(content.data)))
+            let limits = &limits.of_content(content.data.len(), max_ratio);
+            let outcome = catch_unwind(AssertUnwindSafe(|| decode(content.data, limits)))
                 .unwrap_or_else(|panic| Err(Refusal::Damaged(said(&*panic))));
             match outcome {
                 Ok(tables) => {

@@ -6,10 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{self as arrow_types, TimeUnit};
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 
-use super::{DataType, Field, Schema};
-
-/// Arrow's name of the canonical extension type for JSON text.
-const JSON_EXTENSION: &str = "arrow.json";
+use super::{DataType, Field, JSON_EXTENSION, Schema};
 
 /// The zone of instants.
 pub(super) const UTC: &str = "UTC";

@@ -74,7 +74,7 @@ pub(super) fn write_decimal(out: &mut Vec<u8>, value: i128, scale: u8) {
 /// Writes a number whose digits, with a sign perhaps, are `digits` and the last `scale` of them
 /// after the point. A negative scale means zeros that follow. Zeros that end the fraction are left
 /// out, so that one number has one text whatever the scale of its type.
-pub(super) fn write_digits(out: &mut Vec<u8>, digits: &str, scale: i32) {
+pub(crate) fn write_digits(out: &mut Vec<u8>, digits: &str, scale: i32) {
     let (sign, digits) = match digits.strip_prefix('-') {
         Some(digits) => ("-", digits),
         None => ("", digits),

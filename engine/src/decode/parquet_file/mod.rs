@@ -40,19 +40,20 @@ const BATCH_ROWS: usize = 8_192;
 /// Decodes Parquet files.
 pub(super) struct ParquetFile {
     limits: DecodeLimits,
+    max_ratio: usize,
 }
 
 impl ParquetFile {
-    pub(super) fn new(limits: &DecodeLimits) -> Self {
+    pub(super) fn new(limits: &DecodeLimits, max_ratio: usize) -> Self {
         let limits = limits.clone();
-        Self { limits }
+        Self { limits, max_ratio }
     }
 }
 
 impl Format for ParquetFile {
     fn decode(&mut self, contents: &[Content<'_>], sink: &mut Sink<'_>) {
-        let limits = &self.limits;
-        FAMILY.decode(contents, sink, limits, |file| decode(file, limits));
+        let each = (&self.limits, self.max_ratio);
+        FAMILY.decode(contents, sink, each, decode);
     }
 
     fn reset(&mut self) {}

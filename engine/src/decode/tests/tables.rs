@@ -8,9 +8,10 @@ use super::payloads::{assert_identities, batch, outcome};
 use crate::budget::Budget;
 use crate::decode::columns::Columns;
 use crate::decode::content::Content;
+use crate::decode::expand::Expander;
 use crate::decode::format::Format;
 use crate::decode::sink::Sink;
-use crate::decode::{DecodeLimits, Decoder, json};
+use crate::decode::{ContentOptions, DecodeLimits, Decoder, json};
 use crate::types::{DecodedBatch, RejectCode};
 
 /// `name:3` is a table of three numbers, `name:xyz` one of three texts, `+` a row of a table that
@@ -66,6 +67,7 @@ fn decode(limits: DecodeLimits, payloads: &[&str]) -> DecodedBatch {
             json: json::Json::new(&limits),
             limits: limits.clone(),
         }),
+        expander: Expander::new(&ContentOptions::default()),
         limits,
     };
     let payloads: Vec<&[u8]> = payloads.iter().map(|text| text.as_bytes()).collect();

@@ -8,13 +8,13 @@ use serde_json::value::RawValue;
 use crate::schema::text::{ObjectText, quoted_key, write_float, write_int, write_string};
 
 /// Text that is JSON.
-pub(super) const JSON: &str = "arrow.json";
+pub(crate) const JSON_EXTENSION: &str = "arrow.json";
 
 /// UUIDs in 16 bytes.
-pub(super) const UUID: &str = "arrow.uuid";
+pub(crate) const UUID_EXTENSION: &str = "arrow.uuid";
 
 /// Writes 16 bytes in the form of RFC 9562.
-pub(super) fn write_uuid(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_uuid(bytes: &[u8], out: &mut Vec<u8>) {
     for (at, byte) in bytes.iter().enumerate() {
         if matches!(at, 4 | 6 | 8 | 10) {
             out.push(b'-');

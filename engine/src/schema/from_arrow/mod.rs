@@ -32,8 +32,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, NullArray, PrimitiveArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
-use arrow::datatypes::{ArrowPrimitiveType, DataType as ArrowType, Field as ArrowField};
+use arrow::datatypes::{
+    ArrowNativeType, ArrowPrimitiveType, DataType as ArrowType, Field as ArrowField,
+};
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
+
+pub(crate) use extensions::{JSON_EXTENSION, UUID_EXTENSION, write_uuid};
 
 use super::DataType;
 use super::widen::string_array;
@@ -163,15 +167,12 @@ impl Convert {
 
     /// The values of a primitive array as `map` makes them; `None` where it refuses one. Rows that
     /// are null are not asked about.
-    fn mapped<T: ArrowPrimitiveType, O: Copy + Default>(
+    fn mapped<T: ArrowPrimitiveType, O: ArrowNativeType>(
         &mut self,
         array: &PrimitiveArray<T>,
         nulls: Option<&NullBuffer>,
         mut map: impl FnMut(T::Native) -> Option<O>,
-    ) -> Result<Option<ScalarBuffer<O>>, FromArrowError>
-    where
-        O: arrow::datatypes::ArrowNativeType,
-    {
+    ) -> Result<Option<ScalarBuffer<O>>, FromArrowError> {
         self.charge(array.len() * size_of::<O>())?;
         let value = |(row, value): (usize, &T::Native)| match is_valid(nulls, row) {
             true => map(*value),

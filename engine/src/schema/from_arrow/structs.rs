@@ -44,10 +44,6 @@ impl Convert {
             .iter()
             .filter(|(_, field)| *field.data_type() != ArrowType::Null)
             .collect();
-        let is_variant = |row| variants.iter().any(|(id, _)| *id == union.type_id(row));
-        let chosen: Vec<bool> = (0..len)
-            .map(|row| is_valid(visible, row) && is_variant(row))
-            .collect();
         let names = unique_names(variants.iter().map(|(_, field)| field.name().as_str()));
         let mut columns = Vec::with_capacity(variants.len());
         self.deeper(|this| {
@@ -72,7 +68,11 @@ impl Convert {
             .zip(types)
             .map(|(name, data_type)| Field::new(name, data_type))
             .collect();
-        let array = struct_array(len, &members, columns, Some(NullBuffer::from(chosen)));
+        // A null is null whichever variant it is of: the struct would not say.
+        let some: Vec<bool> = (0..len)
+            .map(|row| columns.iter().any(|column| column.is_valid(row)))
+            .collect();
+        let array = struct_array(len, &members, columns, Some(NullBuffer::from(some)));
         Ok((DataType::Struct(members), array))
     }
 }

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType as ArrowType;
 
-use super::extensions::{JSON, UUID, write_json, write_uuid};
+use super::extensions::{JSON_EXTENSION, UUID_EXTENSION, write_json, write_uuid};
 use super::{Column, Convert, FromArrowError, is_valid};
 use crate::schema::DataType;
 use crate::schema::text::write_string;
@@ -19,7 +19,7 @@ impl Convert {
         nulls: Option<NullBuffer>,
     ) -> Result<Column, FromArrowError> {
         let text: Box<dyn Fn(usize) -> &'a str + 'a> = match array.data_type() {
-            ArrowType::Utf8 if extension != Some(JSON) => {
+            ArrowType::Utf8 if extension != Some(JSON_EXTENSION) => {
                 let array = array.as_string::<i32>();
                 let (offsets, values) = (array.offsets().clone(), array.values().clone());
                 let array = StringArray::new(offsets, values, nulls);
@@ -29,7 +29,7 @@ impl Convert {
             ArrowType::LargeUtf8 => Box::new(|row| array.as_string::<i64>().value(row)),
             _ => Box::new(|row| array.as_string_view().value(row)),
         };
-        if extension != Some(JSON) {
+        if extension != Some(JSON_EXTENSION) {
             return self.written(DataType::Utf8, array.len(), nulls, |row, out| {
                 out.extend_from_slice(text(row).as_bytes());
             });
@@ -62,7 +62,8 @@ impl Convert {
             _ => Box::new(|row| array.as_fixed_size_binary().value(row)),
         };
         let len = array.len();
-        if extension == Some(UUID) && *array.data_type() == ArrowType::FixedSizeBinary(16) {
+        if extension == Some(UUID_EXTENSION) && *array.data_type() == ArrowType::FixedSizeBinary(16)
+        {
             return self.written(DataType::Utf8, len, nulls, |row, out| {
                 write_uuid(bytes(row), out);
             });

@@ -242,6 +242,6 @@ fn a_union_is_its_variant_or_a_struct_of_its_variants() {
     assert_eq!(data_type, DataType::Struct(variants));
     assert_eq!(
         texts(&data_type, &converted),
-        ["null", r#"{"string":"y"}"#, "{}"]
+        ["null", r#"{"string":"y"}"#, "null"]
     );
 }
