@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shardmill_engine::decode::{ContentOptions, DecodeLimits, ExpansionLimits};
+use shardmill_engine::decode::DecodeLimits;
 use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::WindowLength;
 
@@ -84,22 +84,13 @@ fn decode_plan(content: &ContentSettings) -> DecodePlan {
             max_event_bytes: content.max_event_size,
             ..DecodeLimits::default()
         },
-        content: ContentOptions {
-            format: content.format,
-            compression: content.compression,
-            avro_schema: None,
-            expansion: ExpansionLimits {
-                max_bytes: content.max_expanded_size,
-                max_ratio: content.max_expansion_ratio,
-            },
-            ..ContentOptions::default()
-        },
+        content: content.options.clone(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use shardmill_engine::decode::Compression;
+    use shardmill_engine::decode::{Compression, ContentOptions, ExpansionLimits};
 
     use super::*;
 

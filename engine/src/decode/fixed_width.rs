@@ -69,7 +69,7 @@ impl FixedWidthOptions {
     /// Where there is no column, two have one name, or one has no width or no place.
     pub fn check(&self) -> Result<(), OptionError> {
         if self.columns.is_empty() {
-            return Err(OptionError::new("fixed width needs columns"));
+            return Err(OptionError::new("fixed width needs columns").at("columns"));
         }
         for (place, column) in self.columns.iter().enumerate() {
             let wrong = if column.width == 0 {
@@ -85,7 +85,8 @@ impl FixedWidthOptions {
                 continue;
             };
             let name = &column.name;
-            return Err(OptionError::new(format!("column {name:?} {wrong}")));
+            let reason = format!("column {name:?} {wrong}");
+            return Err(OptionError::new(reason).at("columns"));
         }
         Ok(())
     }

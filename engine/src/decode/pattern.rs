@@ -57,7 +57,7 @@ impl RegexOptions {
     pub fn check(&self) -> Result<(), OptionError> {
         match self.pattern {
             Some(_) => Ok(()),
-            None => Err(OptionError::new("the format regex needs a pattern")),
+            None => Err(OptionError::new("the format regex needs a pattern").at("pattern")),
         }
     }
 }

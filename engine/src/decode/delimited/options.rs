@@ -61,18 +61,32 @@ impl DelimitedOptions {
     /// # Errors
     /// Where one character has two meanings, or `columns` is empty.
     pub fn check(&self) -> Result<(), OptionError> {
-        let marks = [self.delimiter, self.quote, self.escape];
-        for (place, mark) in marks.iter().enumerate() {
+        self.check_marks(self.delimiter)
+    }
+
+    /// The same where `delimiter` stands between fields unless the options name another.
+    pub(in crate::decode) fn check_with(&self, delimiter: char) -> Result<(), OptionError> {
+        self.check_marks(self.delimiter.or(Mark::try_from(delimiter).ok()))
+    }
+
+    fn check_marks(&self, delimiter: Option<Mark>) -> Result<(), OptionError> {
+        let marks = [
+            ("delimiter", delimiter),
+            ("quote", self.quote),
+            ("escape", self.escape),
+        ];
+        for (place, (name, mark)) in marks.into_iter().enumerate() {
             let Some(mark) = mark else { continue };
-            if marks[..place].contains(&Some(*mark)) {
-                return Err(OptionError::new(format!(
+            if marks[..place].iter().any(|(_, other)| *other == Some(mark)) {
+                let reason = format!(
                     "delimiter, quote and escape must differ; {:?} is two of them",
-                    char::from(*mark)
-                )));
+                    char::from(mark)
+                );
+                return Err(OptionError::new(reason).at(name));
             }
         }
         if self.columns.as_ref().is_some_and(Vec::is_empty) {
-            return Err(OptionError::new("columns are given, but none is named"));
+            return Err(OptionError::new("columns are given, but none is named").at("columns"));
         }
         Ok(())
     }
@@ -143,6 +157,12 @@ mod tests {
         options.delimiter = options.quote;
         assert!(options.check().unwrap_err().to_string().contains("'\"'"));
         options.delimiter = None;
+        options.quote = Mark::try_from('\t').ok();
+        options.check_with(',').unwrap();
+        assert_eq!(
+            options.check_with('\t').unwrap_err().option(),
+            Some("quote")
+        );
         options.columns = Some(Vec::new());
         options.check().unwrap_err();
     }

@@ -51,9 +51,10 @@ impl XmlOptions {
     pub fn check(&self) -> Result<(), OptionError> {
         let path = self.record.as_deref().map(names);
         if path.is_some_and(|mut path| path.any(str::is_empty)) {
-            return Err(OptionError::new(
-                "record is a path of elements: names with / between them",
-            ));
+            return Err(
+                OptionError::new("it is a path of elements: names with / between them")
+                    .at("record"),
+            );
         }
         Ok(())
     }
