@@ -68,7 +68,7 @@ fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Result<Decoded<'static>
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     let text: Result<String, _> = char::decode_utf16(units).collect();
     match text {
-        Ok(text) if bytes.len() % 2 == 0 => Ok(Decoded {
+        Ok(text) if bytes.len().is_multiple_of(2) => Ok(Decoded {
             text: Cow::Owned(text),
             start: None,
         }),
