@@ -334,7 +334,7 @@ impl DataSourceBuilder {
             return self;
         };
         for (key, option) in section.keys() {
-            let (option, _) = option.split_once('.').unwrap_or((&option, ""));
+            let (option, _) = option.split_once('.').unwrap_or((option, ""));
             let value = &all[option];
             if *value == defaults[option] || key.path.contains(".*.") {
                 continue;

@@ -82,7 +82,7 @@ impl Resolver<'_, '_> {
         for section in SECTIONS.iter().filter(of_format) {
             all_right &= self.has_meaning(section);
             for (key, option) in section.keys() {
-                let Some(values) = self.values_of(key, &option, folder) else {
+                let Some(values) = self.values_of(key, option, folder) else {
                     all_right = false;
                     continue;
                 };
@@ -101,7 +101,7 @@ impl Resolver<'_, '_> {
         };
         let section = SECTIONS.iter().find(of_format)?;
         let mut keys = section.keys();
-        let key = keys.find(|(_, option)| error.option() == Some(option.as_str()));
+        let key = keys.find(|(_, option)| error.option() == Some(*option));
         let path = key.map_or(section.path, |(key, _)| key.path);
         let span = self.span(path).or_else(|| self.first_span(section)?);
         let message = format!("`{path}` cannot be that: {error}");

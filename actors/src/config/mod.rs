@@ -35,4 +35,6 @@ pub use source::{
 pub use value::{Kind, StartFrom, format_size};
 
 #[cfg(test)]
+mod content_tests;
+#[cfg(test)]
 mod tests;

@@ -27,6 +27,7 @@ pub struct FixedWidthOptions {
     /// Whether blanks around values are left out.
     pub trim: bool,
     /// Whether values of columns without a type are typed by their spelling; else they are text.
+    #[serde(rename = "infer_types")]
     pub infer: bool,
     /// Texts that stand for null, after trimming.
     pub null_values: Vec<String>,

@@ -28,6 +28,7 @@ pub struct ContentOptions {
     /// What holds for envelopes of CloudWatch Logs.
     pub cloudwatch: CloudWatchOptions,
     /// What holds for CSV and TSV.
+    #[serde(rename = "csv")]
     pub delimited: DelimitedOptions,
     /// What holds for lines.
     pub lines: LinesOptions,

@@ -30,7 +30,7 @@ const fn section(
 pub(in crate::config) const SECTIONS: &[ContentSection] = &[
     section("content.json", "json", &[Format::Json]),
     section("content.cloudwatch", "cloudwatch", &[Format::CloudWatch]),
-    section("content.csv", "delimited", &[Format::Csv, Format::Tsv]),
+    section("content.csv", "csv", &[Format::Csv, Format::Tsv]),
     section("content.fixed_width", "fixed_width", &[Format::FixedWidth]),
     section("content.regex", "regex", &[Format::Regex]),
     section("content.form", "form", &[Format::Form]),
@@ -38,16 +38,6 @@ pub(in crate::config) const SECTIONS: &[ContentSection] = &[
     section("content.lines", "lines", &[Format::Lines]),
     section("content.raw", "raw", &[Format::Raw]),
     section("content.avro_record", "", &[Format::AvroRecord]),
-];
-
-/// Options that the decoder calls otherwise than the key.
-const RENAMED: &[(&str, &str)] = &[
-    ("header", "has_header"),
-    ("infer_types", "infer"),
-    ("list_fields", "lists"),
-    ("parse_messages", "nested_json"),
-    ("record_path", "record"),
-    ("schema", "avro_schema"),
 ];
 
 /// Keys that have no meaning while another key has a value, written as TOML.
@@ -78,14 +68,14 @@ pub(in crate::config) const NO_MEANING: &[(&str, &str, &str)] = &[
 
 impl ContentSection {
     /// The keys below it, each with the path of its option among those of the section.
-    pub fn keys(&self) -> impl Iterator<Item = (&'static Key, String)> {
+    pub fn keys(&self) -> impl Iterator<Item = (&'static Key, &'static str)> {
         super::keys().filter_map(|key| {
-            let name = below(key.path, self.path)?;
-            let end = name.find('.').unwrap_or(name.len());
-            let (first, rest) = name.split_at(end);
-            let renamed = RENAMED.iter().find(|(ours, _)| *ours == first);
-            let first = renamed.map_or(first, |(_, option)| option);
-            Some((key, format!("{first}{rest}")))
+            let option = match (below(key.path, self.path)?, self.options) {
+                // It stands beside the options of formats.
+                ("schema", "") => "avro_schema",
+                (name, _) => name,
+            };
+            Some((key, option))
         })
     }
 }

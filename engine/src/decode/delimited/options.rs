@@ -19,6 +19,7 @@ pub struct DelimitedOptions {
     /// in a quoted field is doubled; that is understood in any case.
     pub escape: Option<Mark>,
     /// Whether each content begins with a line of names.
+    #[serde(rename = "header")]
     pub has_header: bool,
     /// The names of the columns. Where they are given they count, and the header is skipped. With
     /// neither, columns are `_column_1`, `_column_2`, ...
@@ -26,6 +27,7 @@ pub struct DelimitedOptions {
     /// The types of columns, by name, as they were decided; the others follow `infer`.
     pub types: BTreeMap<String, FieldType>,
     /// Whether values of other columns are typed by their spelling; else they are text.
+    #[serde(rename = "infer_types")]
     pub infer: bool,
     /// Texts that stand for null. An unquoted field is compared as it stands.
     pub null_values: Vec<String>,
