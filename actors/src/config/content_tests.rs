@@ -102,7 +102,11 @@ fn what_holds_for_csv_is_the_same_in_rust() {
 fn what_holds_for_lines_is_the_same_in_rust() {
     let toml = r#"
         format = "fixed_width"
-        fixed_width = { trim = false, infer_types = false, null_values = [], short_lines = "reject" }
+        [content.fixed_width]
+        trim = false
+        infer_types = false
+        null_values = []
+        short_lines = "reject"
         [[content.fixed_width.columns]]
         name = "id"
         width = 8
@@ -465,7 +469,7 @@ fn what_a_format_needs_must_be_written(#[case] format: &str, #[case] key: &str) 
 
 #[test]
 fn a_wrong_format_is_the_only_problem() {
-    let error = read("format = \"cvs\"\ncsv.header = false").unwrap_err();
+    let error = read("format = \"cssv\"\ncsv.header = false").unwrap_err();
     assert_eq!(error.problems().len(), 1, "{error}");
     assert!(error.to_string().contains("did you mean \"csv\"?"));
 }
