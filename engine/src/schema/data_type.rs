@@ -38,7 +38,7 @@ pub enum DataType {
     /// Times of a day to the microsecond, from 00:00:00 to before 24:00:00. Arrow:
     /// Time64(Microsecond).
     Time,
-    /// Instants to the microsecond. Arrow: Timestamp(Microsecond, "UTC").
+    /// Points in time to the microsecond. Arrow: Timestamp(Microsecond, "UTC").
     Timestamp,
     /// Dates with times of day to the microsecond, of no known zone. Arrow:
     /// Timestamp(Microsecond) without a zone.

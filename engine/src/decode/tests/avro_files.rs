@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::files::{assert_fixtures, assert_survives, damage, decode_as, fixtures};
+use super::files::{AVRO, assert_fixtures, assert_survives, damage, decode_as, file};
 use super::payloads::outcome;
 use crate::decode::{DecodeLimits, FormatChoice};
 use crate::schema::{DataType, Field};
@@ -14,20 +14,19 @@ const CODES: [RejectCode; 3] = [
     RejectCode::TooLarge,
 ];
 
-fn fixture(name: &str) -> Vec<u8> {
-    let mut all = fixtures("avro", "avro").into_iter();
-    all.find(|(found, _)| found == name).unwrap().1.to_vec()
+fn fixture(name: &str) -> &'static [u8] {
+    file(AVRO, name)
 }
 
 #[test]
 fn files_of_other_libraries_give_their_rows() {
-    assert_fixtures(FormatChoice::Avro, "avro", "avro");
+    assert_fixtures(FormatChoice::Avro, AVRO);
 }
 
 #[test]
 fn logical_types_are_types() {
     let file = fixture("types");
-    let decoded = decode_as(FormatChoice::Avro, &DecodeLimits::default(), &[&file]);
+    let decoded = decode_as(FormatChoice::Avro, &DecodeLimits::default(), &[file]);
     let decimal = |precision, scale| DataType::Decimal { precision, scale };
     let maybe_date = DataType::Map(Box::new(DataType::Date));
     for (name, expected) in [
@@ -70,7 +69,7 @@ fn logical_types_are_types() {
 fn what_is_no_avro_is_a_reject_and_the_rest_goes_on() {
     let file = fixture("snappy");
     let limits = DecodeLimits::default();
-    let payloads: [&[u8]; 4] = [b"Obj\x01", &file[..file.len() - 1], &file, b"{\"a\":1}"];
+    let payloads: [&[u8]; 4] = [b"Obj\x01", &file[..file.len() - 1], file, b"{\"a\":1}"];
     let decoded = decode_as(FormatChoice::Avro, &limits, &payloads);
     let found: Vec<usize> = outcome(&decoded).iter().map(Vec::len).collect();
     assert_eq!(found, [1, 1, 60, 1]);
@@ -90,7 +89,7 @@ fn a_file_past_a_limit_is_a_reject() {
     };
     for codec in ["deflate", "snappy", "bzip2", "xz", "zstandard"] {
         for limits in [&few_bytes, &few_cells] {
-            let decoded = decode_as(FormatChoice::Avro, limits, &[&fixture(codec)]);
+            let decoded = decode_as(FormatChoice::Avro, limits, &[fixture(codec)]);
             assert_eq!(decoded.rejects[0].code, RejectCode::TooLarge, "{codec}");
         }
     }
@@ -98,7 +97,7 @@ fn a_file_past_a_limit_is_a_reject() {
         max_depth: 2,
         ..DecodeLimits::default()
     };
-    let decoded = decode_as(FormatChoice::Avro, &flat, &[&fixture("recursive")]);
+    let decoded = decode_as(FormatChoice::Avro, &flat, &[fixture("recursive")]);
     assert_eq!(decoded.rejects[0].code, RejectCode::AvroTooDeep);
 }
 
@@ -197,8 +196,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
         damage in damage(),
     ) {
-        let all = fixtures("avro", "avro");
-        let (_, file) = &all[which.index(all.len())];
+        let file = AVRO[which.index(AVRO.len())].file;
         assert_survives(FormatChoice::Avro, &CODES, file, &damage);
     }
 }

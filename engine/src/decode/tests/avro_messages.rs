@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::files::{fixtures, rows};
 use super::payloads::{assert_identities, batch, outcome};
 use crate::budget::Budget;
 use crate::decode::avro::{Framing, SchemaId, SchemaLookup, check_schema, schema_id};
@@ -26,12 +25,7 @@ impl SchemaLookup for Registry {
 
 /// A registry with the fixture's schema, and a plain one.
 fn registry() -> Arc<Registry> {
-    let text = |name: &str, ending| -> Arc<str> {
-        let mut all = fixtures("avro", ending).into_iter();
-        let (_, text) = all.find(|(found, _)| found == name).unwrap();
-        std::str::from_utf8(&text).unwrap().into()
-    };
-    let few = text("few", "avsc");
+    let few: Arc<str> = include_str!("../../../fixtures/avro/few.avsc").into();
     let plain: Arc<str> =
         r#"{"type": "record", "name": "P", "fields": [{"name": "n", "type": "int"}]}"#.into();
     Arc::new(Registry(HashMap::from([
@@ -65,8 +59,9 @@ fn records() -> ContentOptions {
 }
 
 fn message() -> (Vec<u8>, String) {
-    let message = fixtures("avro", "message").remove(0).1.to_vec();
-    (message, rows("avro", "few_message").remove(0))
+    let message = include_bytes!("../../../fixtures/avro/few.message");
+    let row = include_str!("../../../fixtures/avro/few_message.rows");
+    (message.to_vec(), row.trim_end().to_owned())
 }
 
 #[test]

@@ -1,8 +1,5 @@
 //! Fixtures that other libraries wrote, and damaged copies of them.
 
-use std::path::PathBuf;
-
-use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::payloads::{assert_identities, batch, outcome, texts};
@@ -10,32 +7,38 @@ use crate::budget::Budget;
 use crate::decode::{ContentOptions, DecodeLimits, Decoder, FormatChoice};
 use crate::types::{DecodedBatch, RejectCode, Rows};
 
-/// The files of a folder of `fixtures/` that end so, by their names without that.
-pub(super) fn fixtures(folder: &str, ending: &str) -> Vec<(String, Bytes)> {
-    let mut found: Vec<_> = std::fs::read_dir(path(folder))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|found| found == ending))
-        .map(|path| {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            (name, Bytes::from(std::fs::read(path).unwrap()))
-        })
-        .collect();
-    found.sort();
-    assert!(!found.is_empty());
-    found
+/// A file, and the rows that it must give, one a line.
+pub(super) struct Fixture {
+    pub(super) name: &'static str,
+    pub(super) file: &'static [u8],
+    rows: &'static str,
 }
 
-/// The rows that a fixture must give.
-pub(super) fn rows(folder: &str, name: &str) -> Vec<String> {
-    let text = std::fs::read_to_string(path(folder).join(format!("{name}.rows"))).unwrap();
-    text.lines().map(str::to_owned).collect()
+impl Fixture {
+    fn rows(&self) -> Vec<&str> {
+        self.rows.lines().collect()
+    }
 }
 
-fn path(folder: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "fixtures", folder]
-        .iter()
-        .collect()
+/// Files of a folder of `fixtures/`.
+macro_rules! fixtures {
+    ($folder:literal, $ending:literal: $($name:literal),*) => {
+        &[$(Fixture {
+            name: $name,
+            file: include_bytes!(concat!("../../../fixtures/", $folder, "/", $name, ".", $ending)),
+            rows: include_str!(concat!("../../../fixtures/", $folder, "/", $name, ".rows")),
+        }),*]
+    };
+}
+
+pub(super) const AVRO: &[Fixture] = fixtures!("avro", "avro": "bzip2", "deflate", "empty", "no_fields", "no_record", "null", "recursive", "snappy", "types", "xz", "zstandard");
+pub(super) const ORC: &[Fixture] = fixtures!("orc", "orc": "direct", "empty", "lz4", "many", "nanos", "none", "snappy", "times", "types", "version_1", "zlib", "zstd");
+pub(super) const PARQUET: &[Fixture] = fixtures!("parquet", "parquet": "brotli", "deltas", "duckdb", "empty", "gzip", "gzip_v2", "int96", "lz4", "no_arrow_schema", "none", "types", "types_v2", "zstd");
+
+/// The file of a name.
+pub(super) fn file(fixtures: &[Fixture], name: &str) -> &'static [u8] {
+    let found = fixtures.iter().find(|fixture| fixture.name == name);
+    found.unwrap().file
 }
 
 pub(super) fn decode_as(
@@ -58,23 +61,22 @@ pub(super) fn decode_as(
 }
 
 /// Every fixture gives its rows: alone, and all in one batch.
-pub(super) fn assert_fixtures(format: FormatChoice, folder: &str, ending: &str) {
-    let fixtures = fixtures(folder, ending);
+pub(super) fn assert_fixtures(format: FormatChoice, fixtures: &[Fixture]) {
     let limits = DecodeLimits::default();
-    for (name, file) in &fixtures {
-        let decoded = decode_as(format, &limits, &[file]);
+    for fixture in fixtures {
+        let decoded = decode_as(format, &limits, &[fixture.file]);
         let reasons: Vec<&String> = decoded
             .rejects
             .iter()
             .map(|reject| &reject.reason)
             .collect();
-        assert!(reasons.is_empty(), "{name}: {reasons:?}");
+        assert!(reasons.is_empty(), "{}: {reasons:?}", fixture.name);
         let found: Vec<String> = decoded.rows.iter().flat_map(texts).collect();
-        assert_eq!(found, rows(folder, name), "{name}");
+        assert_eq!(found, fixture.rows(), "{}", fixture.name);
     }
-    let files: Vec<&[u8]> = fixtures.iter().map(|(_, file)| &**file).collect();
+    let files: Vec<&[u8]> = fixtures.iter().map(|fixture| fixture.file).collect();
     let all = decode_as(format, &limits, &files);
-    let expected = fixtures.iter().map(|(name, _)| rows(folder, name));
+    let expected = fixtures.iter().map(Fixture::rows);
     assert_eq!(outcome(&all), expected.collect::<Vec<_>>());
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::files::{assert_fixtures, assert_survives, damage, decode_as, fixtures};
+use super::files::{ORC, assert_fixtures, assert_survives, damage, decode_as, file};
 use super::payloads::outcome;
 use crate::decode::{DecodeLimits, FormatChoice};
 use crate::schema::DataType;
@@ -14,20 +14,19 @@ const CODES: [RejectCode; 3] = [
     RejectCode::TooLarge,
 ];
 
-fn fixture(name: &str) -> Vec<u8> {
-    let mut all = fixtures("orc", "orc").into_iter();
-    all.find(|(found, _)| found == name).unwrap().1.to_vec()
+fn fixture(name: &str) -> &'static [u8] {
+    file(ORC, name)
 }
 
 #[test]
 fn files_of_other_libraries_give_their_rows() {
-    assert_fixtures(FormatChoice::Orc, "orc", "orc");
+    assert_fixtures(FormatChoice::Orc, ORC);
 }
 
 #[test]
 fn logical_types_are_types() {
     let file = fixture("types");
-    let decoded = decode_as(FormatChoice::Orc, &DecodeLimits::default(), &[&file]);
+    let decoded = decode_as(FormatChoice::Orc, &DecodeLimits::default(), &[file]);
     let decimal = |precision, scale| DataType::Decimal { precision, scale };
     for (name, expected) in [
         ("bigint", DataType::Int64),
@@ -49,7 +48,7 @@ fn logical_types_are_types() {
 fn what_is_no_orc_is_a_reject_and_the_rest_goes_on() {
     let file = fixture("zlib");
     let limits = DecodeLimits::default();
-    let payloads: [&[u8]; 4] = [b"ORC", &file[..file.len() - 1], &file, b"{\"a\":1}"];
+    let payloads: [&[u8]; 4] = [b"ORC", &file[..file.len() - 1], file, b"{\"a\":1}"];
     let decoded = decode_as(FormatChoice::Orc, &limits, &payloads);
     let found: Vec<usize> = outcome(&decoded).iter().map(Vec::len).collect();
     assert_eq!(found, [1, 1, 60, 1]);
@@ -69,7 +68,7 @@ fn a_file_past_a_limit_is_a_reject() {
     };
     for codec in ["none", "zlib", "snappy", "lz4", "zstd"] {
         for limits in [&few_bytes, &few_cells] {
-            let decoded = decode_as(FormatChoice::Orc, limits, &[&fixture(codec)]);
+            let decoded = decode_as(FormatChoice::Orc, limits, &[fixture(codec)]);
             assert_eq!(decoded.rejects[0].code, RejectCode::TooLarge, "{codec}");
         }
     }
@@ -77,14 +76,14 @@ fn a_file_past_a_limit_is_a_reject() {
         max_depth: 3,
         ..DecodeLimits::default()
     };
-    let decoded = decode_as(FormatChoice::Orc, &flat, &[&fixture("types")]);
+    let decoded = decode_as(FormatChoice::Orc, &flat, &[fixture("types")]);
     assert_eq!(decoded.rejects[0].code, RejectCode::OrcTooDeep);
 }
 
 #[test]
 fn times_that_the_library_would_change_are_a_reject() {
-    let (_, file) = fixtures("orc", "rejected").remove(0);
-    let decoded = decode_as(FormatChoice::Orc, &DecodeLimits::default(), &[&file]);
+    let file = include_bytes!("../../../fixtures/orc/negative.rejected");
+    let decoded = decode_as(FormatChoice::Orc, &DecodeLimits::default(), &[file]);
     assert_eq!(decoded.rejects[0].code, RejectCode::OrcDamaged);
     assert!(decoded.rejects[0].reason.contains("nanoseconds"));
 }
@@ -127,8 +126,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
         damage in damage(),
     ) {
-        let all = fixtures("orc", "orc");
-        let (_, file) = &all[which.index(all.len())];
+        let file = ORC[which.index(ORC.len())].file;
         assert_survives(FormatChoice::Orc, &CODES, file, &damage);
     }
 }

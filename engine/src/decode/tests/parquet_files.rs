@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::files::{assert_fixtures, assert_survives, damage, decode_as, fixtures};
+use super::files::{PARQUET, assert_fixtures, assert_survives, damage, decode_as, file};
 use super::payloads::outcome;
 use crate::decode::{DecodeLimits, FormatChoice};
 use crate::schema::DataType;
@@ -14,20 +14,19 @@ const CODES: [RejectCode; 3] = [
     RejectCode::TooLarge,
 ];
 
-fn fixture(name: &str) -> Vec<u8> {
-    let mut all = fixtures("parquet", "parquet").into_iter();
-    all.find(|(found, _)| found == name).unwrap().1.to_vec()
+fn fixture(name: &str) -> &'static [u8] {
+    file(PARQUET, name)
 }
 
 #[test]
 fn files_of_other_libraries_give_their_rows() {
-    assert_fixtures(FormatChoice::Parquet, "parquet", "parquet");
+    assert_fixtures(FormatChoice::Parquet, PARQUET);
 }
 
 #[test]
 fn logical_types_are_types() {
     let file = fixture("types");
-    let decoded = decode_as(FormatChoice::Parquet, &DecodeLimits::default(), &[&file]);
+    let decoded = decode_as(FormatChoice::Parquet, &DecodeLimits::default(), &[file]);
     let decimal = |precision, scale| DataType::Decimal { precision, scale };
     for (name, expected) in [
         ("u64", decimal(20, 0)),
@@ -55,7 +54,7 @@ fn logical_types_are_types() {
 fn what_is_no_parquet_is_a_reject_and_the_rest_goes_on() {
     let file = fixture("zstd");
     let limits = DecodeLimits::default();
-    let payloads: [&[u8]; 5] = [b"PAR1", &file[..file.len() - 1], &file, b"", b"{\"a\":1}"];
+    let payloads: [&[u8]; 5] = [b"PAR1", &file[..file.len() - 1], file, b"", b"{\"a\":1}"];
     let decoded = decode_as(FormatChoice::Parquet, &limits, &payloads);
     let found: Vec<usize> = outcome(&decoded).iter().map(Vec::len).collect();
     assert_eq!(found, [1, 1, 12, 0, 1]);
@@ -80,14 +79,14 @@ fn a_file_past_a_limit_is_a_reject() {
         ..DecodeLimits::default()
     };
     for limits in [few_bytes, few_cells] {
-        let decoded = decode_as(FormatChoice::Parquet, &limits, &[&file]);
+        let decoded = decode_as(FormatChoice::Parquet, &limits, &[file]);
         assert_eq!(decoded.rejects[0].code, RejectCode::TooLarge);
     }
     let flat = DecodeLimits {
         max_depth: 3,
         ..DecodeLimits::default()
     };
-    let decoded = decode_as(FormatChoice::Parquet, &flat, &[&file]);
+    let decoded = decode_as(FormatChoice::Parquet, &flat, &[file]);
     assert_eq!(decoded.rejects[0].code, RejectCode::ParquetTooDeep);
 }
 
@@ -135,8 +134,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
         damage in damage(),
     ) {
-        let all = fixtures("parquet", "parquet");
-        let (_, file) = &all[which.index(all.len())];
+        let file = PARQUET[which.index(PARQUET.len())].file;
         assert_survives(FormatChoice::Parquet, &CODES, file, &damage);
     }
 }

@@ -3,8 +3,8 @@
 //! - Integers of any width are int53, int64 or, beyond int64, a decimal, by the values that they
 //!   hold; floats are float64; decimals of more than 38 digits are their digits as JSON text.
 //! - Times and timestamps are in microseconds. A column with a value that microseconds do not hold,
-//!   or no clock shows, is JSON text in which every value has its own digits. Instants keep no zone
-//!   but UTC.
+//!   or no clock shows, is JSON text in which every value has its own digits. Points in time keep no
+//!   zone but UTC.
 //! - Durations and intervals are text in the form of ISO 8601 (`PT1.5S`, `P1M2DT3S`).
 //! - The extension type `arrow.uuid` is text, `arrow.json` canonical JSON text (what is no JSON in it
 //!   stands there as a string).
