@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use shardmill::config::reference::{KEYS, PLANNED};
+use shardmill::config::reference::{PLANNED, keys};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -71,8 +71,7 @@ fn codes() -> BTreeSet<String> {
             codes.extend(codes_in(line).map(str::to_owned));
         }
     }
-    let keys = KEYS
-        .iter()
+    let keys = keys()
         .map(|key| key.path)
         .chain(PLANNED.iter().map(|(path, _)| *path));
     for key in keys {

@@ -3,13 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use shardmill_engine::decode::{Compression as ContentCompression, FormatChoice as ContentFormat};
+use serde::Serialize;
+use serde_json::Value as Json;
+use shardmill_engine::decode::{
+    CloudWatchOptions, Compression as ContentCompression, DelimitedOptions, FixedWidthOptions,
+    FormOptions, FormatChoice as ContentFormat, JsonOptions, LinesOptions, RawOptions,
+    RegexOptions, XmlOptions,
+};
 use shardmill_engine::parquet::Compression;
 use shardmill_engine::types::WindowLength;
 
 use super::document::Values;
 use super::problem::{ConfigError, Report};
-use super::reference;
+use super::reference::{self, SECTIONS};
 use super::resolve::resolve;
 use super::source::{Connection, DataSource};
 use super::value::{Kind, Raw, StartFrom, Value};
@@ -31,14 +37,23 @@ use super::value::{Kind, Raw, StartFrom, Value};
 /// ```
 #[derive(Clone, Debug)]
 pub struct DataSourceBuilder {
-    settings: Vec<(String, Setting)>,
+    settings: Vec<Entry>,
     connections: Vec<String>,
     window_length: WindowLength,
+}
+
+/// A setting of the key at a path.
+#[derive(Clone, Debug)]
+struct Entry {
+    path: String,
+    kind: Kind,
+    setting: Setting,
 }
 
 #[derive(Clone, Debug)]
 enum Setting {
     Text(String),
+    Texts(Vec<String>),
     Number(u64),
     /// What its type alone makes right.
     Value(Value),
@@ -46,12 +61,12 @@ enum Setting {
 
 impl DataSourceBuilder {
     pub(super) fn new(name: String) -> Self {
-        let settings = vec![("name".to_owned(), Setting::Text(name))];
-        Self {
-            settings,
+        let builder = Self {
+            settings: Vec::new(),
             connections: Vec::new(),
             window_length: WindowLength::MINUTE,
-        }
+        };
+        builder.text("name", name)
     }
 
     /// Name or ARN of the stream.
@@ -105,6 +120,56 @@ impl DataSourceBuilder {
         self.number("content.max_expansion_ratio", ratio as u64)
     }
 
+    /// What holds for JSON.
+    pub fn json(self, options: &JsonOptions) -> Self {
+        self.options("content.json", options)
+    }
+
+    /// What holds for envelopes of CloudWatch Logs.
+    pub fn cloudwatch(self, options: &CloudWatchOptions) -> Self {
+        self.options("content.cloudwatch", options)
+    }
+
+    /// What holds for CSV and TSV.
+    pub fn csv(self, options: &DelimitedOptions) -> Self {
+        self.options("content.csv", options)
+    }
+
+    /// What holds for fixed width.
+    pub fn fixed_width(self, options: &FixedWidthOptions) -> Self {
+        self.options("content.fixed_width", options)
+    }
+
+    /// What holds for regular expressions.
+    pub fn regex(self, options: &RegexOptions) -> Self {
+        self.options("content.regex", options)
+    }
+
+    /// What holds for forms.
+    pub fn form(self, options: &FormOptions) -> Self {
+        self.options("content.form", options)
+    }
+
+    /// What holds for XML.
+    pub fn xml(self, options: &XmlOptions) -> Self {
+        self.options("content.xml", options)
+    }
+
+    /// What holds for lines.
+    pub fn lines(self, options: &LinesOptions) -> Self {
+        self.options("content.lines", options)
+    }
+
+    /// What holds for raw bytes.
+    pub fn raw(self, options: &RawOptions) -> Self {
+        self.options("content.raw", options)
+    }
+
+    /// The JSON of the schema of bare Avro values.
+    pub fn avro_schema(self, schema: impl Into<String>) -> Self {
+        self.text("content.avro_record.schema", schema)
+    }
+
     /// Deepest nesting of an event.
     pub fn max_depth(self, depth: usize) -> Self {
         self.number("content.max_depth", depth as u64)
@@ -153,7 +218,9 @@ impl DataSourceBuilder {
             Compression::None => ("none", None),
         };
         let mut builder = self.text("parquet.compression", word);
-        builder.settings.retain(|(path, _)| path != "parquet.level");
+        builder
+            .settings
+            .retain(|entry| entry.path != "parquet.level");
         match level {
             Some(level) => builder.number("parquet.level", u64::from(level)),
             None => builder,
@@ -177,7 +244,7 @@ impl DataSourceBuilder {
 
     /// Columns that get a bloom filter, each by its path with dots.
     pub fn bloom_filter_columns(self, columns: Vec<String>) -> Self {
-        self.value("parquet.bloom_filter_columns", Value::Texts(columns))
+        self.set("parquet.bloom_filter_columns", Setting::Texts(columns))
     }
 
     /// Most leaf columns of events in a file.
@@ -214,11 +281,11 @@ impl DataSourceBuilder {
         for name in &self.connections {
             values.put_connection(name);
         }
-        for (path, setting) in &self.settings {
-            match setting.check(path) {
-                Ok(value) => values.put(path, value),
+        for entry in &self.settings {
+            match entry.check() {
+                Ok(value) => values.put(&entry.path, value),
                 Err(message) => {
-                    report.add("config.wrong_value", path, None, message, None);
+                    report.add("config.wrong_value", &entry.path, None, message, None);
                 }
             }
         }
@@ -229,21 +296,75 @@ impl DataSourceBuilder {
         }
     }
 
-    fn text(mut self, path: &str, text: impl Into<String>) -> Self {
-        self.settings
-            .push((path.to_owned(), Setting::Text(text.into())));
+    fn text(self, path: &str, text: impl Into<String>) -> Self {
+        self.set(path, Setting::Text(text.into()))
+    }
+
+    fn number(self, path: &str, number: u64) -> Self {
+        self.set(path, Setting::Number(number))
+    }
+
+    fn value(self, path: &str, value: Value) -> Self {
+        self.set(path, Setting::Value(value))
+    }
+
+    fn set(self, path: &str, setting: Setting) -> Self {
+        self.set_as(path.to_owned(), path, setting)
+    }
+
+    /// Sets a value of the key that the reference has at `pattern`.
+    fn set_as(mut self, path: String, pattern: &str, setting: Setting) -> Self {
+        let kind = reference::find(pattern).map_or(Kind::Text, |key| key.kind);
+        self.settings.push(Entry {
+            path,
+            kind,
+            setting,
+        });
         self
     }
 
-    fn number(mut self, path: &str, number: u64) -> Self {
-        self.settings
-            .push((path.to_owned(), Setting::Number(number)));
+    /// Sets what the options of a format have other than by default, as keys of its section.
+    fn options<T: Serialize + Default>(mut self, path: &'static str, options: &T) -> Self {
+        let below = |entry: &Entry| entry.path.starts_with(&format!("{path}."));
+        self.settings.retain(|entry| !below(entry));
+        let section = SECTIONS.iter().find(|section| section.path == path);
+        let all = serde_json::to_value(options).ok();
+        let defaults = serde_json::to_value(T::default()).ok();
+        let (Some(section), Some(all), Some(defaults)) = (section, all, defaults) else {
+            return self;
+        };
+        for (key, option) in section.keys() {
+            let (option, _) = option.split_once('.').unwrap_or((option, ""));
+            let value = &all[option];
+            if *value == defaults[option] || key.path.contains(".*.") {
+                continue;
+            }
+            self = match (value, key.path.strip_suffix('*')) {
+                (Json::Object(named), Some(parent)) => {
+                    named.iter().fold(self, |builder, (name, value)| {
+                        let path = format!("{parent}{name}");
+                        builder.set_as(path, key.path, Setting::of(value))
+                    })
+                }
+                (Json::Array(tables), _) if key.kind == Kind::Tables => {
+                    self.tables(key.path, tables)
+                }
+                _ => self.set(key.path, Setting::of(value)),
+            };
+        }
         self
     }
 
-    fn value(mut self, path: &str, value: Value) -> Self {
-        self.settings.push((path.to_owned(), Setting::Value(value)));
-        self
+    fn tables(mut self, path: &str, tables: &[Json]) -> Self {
+        for (place, table) in tables.iter().enumerate() {
+            let members = table.as_object().into_iter().flatten();
+            for (name, value) in members.filter(|(_, value)| !value.is_null()) {
+                let pattern = format!("{path}.*.{name}");
+                let path = format!("{path}[{place}].{name}");
+                self = self.set_as(path, &pattern, Setting::of(value));
+            }
+        }
+        self.value(path, Value::Number(tables.len() as u64))
     }
 
     fn connection(mut self, name: &str, connection: &Connection) -> Self {
@@ -257,7 +378,9 @@ impl DataSourceBuilder {
         ];
         for (key, part) in parts {
             if let Some(part) = part {
-                self = self.text(&format!("connection.{name}.{key}"), part);
+                let path = format!("connection.{name}.{key}");
+                let part = Setting::Text(part.clone());
+                self = self.set_as(path, &format!("connection.*.{key}"), part);
             }
         }
         self
@@ -265,27 +388,42 @@ impl DataSourceBuilder {
 }
 
 impl Setting {
-    fn check(&self, path: &str) -> Result<Value, String> {
-        let pattern = match path
-            .strip_prefix("connection.")
-            .and_then(|rest| rest.rsplit_once('.'))
-        {
-            Some((_, key)) => format!("connection.*.{key}"),
-            None => path.to_owned(),
-        };
-        let kind = reference::find(&pattern).map_or(Kind::Text, |key| key.kind);
-        let value = match self {
+    /// An option as a setting: what is absent is an empty text.
+    fn of(option: &Json) -> Self {
+        match option {
+            Json::Bool(yes) => Setting::Value(Value::Bool(*yes)),
+            Json::Number(number) => Setting::Number(number.as_u64().unwrap_or(u64::MAX)),
+            Json::Array(texts) => {
+                let texts = texts.iter().filter_map(Json::as_str);
+                Setting::Texts(texts.map(str::to_owned).collect())
+            }
+            Json::String(text) => Setting::Text(text.clone()),
+            Json::Null | Json::Object(_) => Setting::Text(String::new()),
+        }
+    }
+}
+
+impl Entry {
+    fn check(&self) -> Result<Value, String> {
+        let Self {
+            path,
+            kind,
+            setting,
+        } = self;
+        let value = match setting {
             Setting::Value(value) => return Ok(value.clone()),
             Setting::Text(text) => kind.read(&Raw::Text {
                 text: text.clone(),
                 filled: false,
             }),
+            Setting::Texts(texts) => kind.read(&Raw::Texts(texts.clone())),
             Setting::Number(number) => kind.number(*number),
         };
         value.map_err(|_| {
-            let shown = match (self, kind) {
+            let shown = match (setting, kind) {
                 (_, Kind::Secret) => "this".to_owned(),
                 (Setting::Text(text), _) => format!("{text:?}"),
+                (Setting::Texts(texts), _) => format!("{texts:?}"),
                 (Setting::Number(number), _) => number.to_string(),
                 (Setting::Value(value), _) => format!("{value:?}"),
             };

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::environment::{FillError, fill};
 use super::problem::{Report, nearest};
-use super::reference::{self, Key, PLANNED, PLANNED_VALUES};
+use super::reference::{self, Default as KeyDefault, Key, PLANNED, PLANNED_VALUES, join};
 use super::value::{Kind, Raw, Refusal, Value};
 
-/// Values by path (`kinesis.shards`, `connection.prod.region`), each with its place.
+/// Values by path (`kinesis.shards`, `connection.prod.region`, and `list[0].name` in a list of
+/// tables), each with its place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Values {
     given: BTreeMap<String, Given>,
@@ -53,6 +54,13 @@ impl Values {
         self.given.get(path)
     }
 
+    /// The values whose paths begin so, each with the rest of its path.
+    pub(super) fn below(&self, start: &str) -> impl Iterator<Item = (&str, &Given)> {
+        self.given
+            .range(start.to_owned()..)
+            .map_while(move |(path, given)| Some((path.strip_prefix(start)?, given)))
+    }
+
     /// The names of the `[connection.NAME]` tables.
     pub(super) fn connections(&self) -> impl Iterator<Item = &str> {
         self.connections.iter().map(String::as_str)
@@ -77,17 +85,14 @@ struct Walk<'w, 't> {
 }
 
 impl Walk<'_, '_> {
-    /// `section` is the path as the reference has it: there a connection's name is `*`.
+    /// `section` is the path as the reference has it: there `*` stands for names of the user's.
     fn table(&mut self, table: &DeTable<'_>, parent: &str, section: &str) {
         for (name, value) in table.iter() {
             let path = join(parent, name.get_ref());
-            let pattern = match section {
-                "connection" => "connection.*".to_owned(),
-                _ => join(section, name.get_ref()),
-            };
+            let pattern = reference::pattern(section, name.get_ref());
             if let Some(key) = reference::find(&pattern) {
                 self.value(key, &path, value);
-            } else if is_section(&pattern) {
+            } else if reference::is_section(&pattern) {
                 self.section(&path, &pattern, value);
                 if section == "connection" {
                     self.values.put_connection(name.get_ref());
@@ -124,14 +129,12 @@ impl Walk<'_, '_> {
         let here: Vec<&str> = reference::keys_in(section)
             .chain(reference::sections_in(section))
             .collect();
-        let elsewhere = || {
-            let same = |key: &&Key| key.path.rsplit('.').next() == Some(name);
-            reference::KEYS.iter().find(same)
-        };
-        let help = match nearest(name, here.iter().copied()) {
+        let near =
+            reference::known_as(section, name).or_else(|| nearest(name, here.iter().copied()));
+        let help = match near {
             Some(near) => format!("did you mean `{near}`? {}", allowed_here(&here)),
-            None => match elsewhere() {
-                Some(key) => format!("there is `{}`", key.path),
+            None => match reference::elsewhere(name) {
+                Some(path) => format!("there is `{path}`"),
                 None => allowed_here(&here),
             },
         };
@@ -142,7 +145,12 @@ impl Walk<'_, '_> {
 
     fn value(&mut self, key: &Key, path: &str, value: &Spanned<DeValue<'_>>) {
         let span = value.span();
-        let Some(raw) = self.raw(path, value) else {
+        if key.kind == Kind::Tables
+            && let DeValue::Array(items) = value.get_ref()
+        {
+            return self.tables(key, path, items, span);
+        }
+        let Some(raw) = self.raw(key.kind, path, value) else {
             return;
         };
         match key.kind.read(&raw) {
@@ -159,9 +167,58 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// A list of tables: each is a section of its own.
+    fn tables(&mut self, key: &Key, path: &str, items: &DeArray<'_>, span: Range<usize>) {
+        let section = join(key.path, "*");
+        for (place, item) in items.iter().enumerate() {
+            let path = format!("{path}[{place}]");
+            let DeValue::Table(table) = item.get_ref() else {
+                let message = format!(
+                    "`{path}` must be a table such as {}, not {}",
+                    reference::example_of(&section),
+                    article(item.get_ref().type_str())
+                );
+                self.report
+                    .add("config.wrong_type", &path, Some(item.span()), message, None);
+                continue;
+            };
+            self.table(table, &path, &section);
+            for name in reference::keys_in(&section) {
+                let key = reference::find(&join(&section, name));
+                let key = key.filter(|key| key.default == KeyDefault::Required);
+                if let Some(key) = key
+                    && !table.contains_key(name)
+                {
+                    let message = format!(
+                        "`{}` is missing: it must be {}",
+                        join(&path, name),
+                        key.kind.allowed()
+                    );
+                    let help = Some(format!("write {}", reference::example_of(&section)));
+                    self.report.add(
+                        "config.missing_key",
+                        &path,
+                        Some(item.span()),
+                        message,
+                        help,
+                    );
+                }
+            }
+        }
+        let value = Value::Number(items.len() as u64);
+        let span = Some(span);
+        self.values
+            .given
+            .insert(path.to_owned(), Given { value, span });
+    }
+
     /// The value as read, environment variables put in. `None` if that failed and is reported.
-    fn raw(&mut self, path: &str, value: &Spanned<DeValue<'_>>) -> Option<Raw> {
+    fn raw(&mut self, kind: Kind, path: &str, value: &Spanned<DeValue<'_>>) -> Option<Raw> {
         Some(match value.get_ref() {
+            DeValue::String(text) if !kind.is_filled() => Raw::Text {
+                text: text.clone().into_owned(),
+                filled: false,
+            },
             DeValue::String(text) => match fill(text, self.lookup) {
                 Ok(None) => Raw::Text {
                     text: text.clone().into_owned(),
@@ -180,7 +237,7 @@ impl Walk<'_, '_> {
             DeValue::Array(items) => {
                 let mut texts = Vec::with_capacity(items.len());
                 for item in items {
-                    match self.raw(path, item)? {
+                    match self.raw(kind, path, item)? {
                         Raw::Text { text, .. } => texts.push(text),
                         _ => return Some(Raw::Other("array of other things")),
                     }
@@ -275,19 +332,4 @@ fn article(type_name: &str) -> String {
 
 fn allowed_here(names: &[&str]) -> String {
     format!("allowed here: {}", names.join(", "))
-}
-
-fn join(parent: &str, name: &str) -> String {
-    match parent {
-        "" => name.to_owned(),
-        _ => format!("{parent}.{name}"),
-    }
-}
-
-fn is_section(pattern: &str) -> bool {
-    reference::KEYS.iter().any(|key| {
-        key.path
-            .strip_prefix(pattern)
-            .is_some_and(|rest| rest.starts_with('.'))
-    })
 }

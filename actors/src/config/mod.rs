@@ -5,6 +5,7 @@
 //! is wrong, each with its place.
 
 mod builder;
+mod content;
 mod document;
 mod environment;
 mod memory;
@@ -21,7 +22,10 @@ pub use memory::{
 };
 pub use problem::{At, ConfigError, Problem};
 pub use shardmill_engine::decode::{
-    Compression as ContentCompression, FormatChoice as ContentFormat,
+    CloudWatchOptions, Compression as ContentCompression, ContentOptions, DelimitedOptions,
+    FieldType, FixedColumn, FixedWidthOptions, FormOptions, FormatChoice as ContentFormat,
+    JsonOptions, LinesOptions, Mark, Pattern, RawOptions, RegexOptions, RegexUnit, ShortLines,
+    StoreJson, XmlOptions,
 };
 pub use shardmill_engine::parquet::{Compression, ParquetOptions};
 pub use source::{
@@ -30,5 +34,7 @@ pub use source::{
 };
 pub use value::{Kind, StartFrom, format_size};
 
+#[cfg(test)]
+mod content_tests;
 #[cfg(test)]
 mod tests;

@@ -154,6 +154,10 @@ impl<'t> Report<'t> {
             .any(|(_, problem)| problem.code == code)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.problems.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }

@@ -3,8 +3,13 @@
 //! The reader accepts what stands here and nothing else, every default is taken from here, and
 //! `docs/CONFIGURATION.md` is made from it (a test compares them).
 
+mod content;
+mod formats;
+
 use std::fmt::Write as _;
 
+pub use self::content::{CONTENT_COMPRESSIONS, CONTENT_FORMATS};
+pub(super) use self::content::{ContentSection, NO_MEANING, SECTIONS};
 use super::value::Kind;
 
 /// What a key means when it is not written.
@@ -21,7 +26,8 @@ pub enum Default {
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    /// The path, `section.key`. `connection.*.key` stands for a key of every `[connection.NAME]`.
+    /// The path, `section.key`. `*` stands for any name, and for any table of a list:
+    /// `connection.*.key` is a key of every `[connection.NAME]`.
     pub path: &'static str,
     /// What its value may be.
     pub kind: Kind,
@@ -38,30 +44,11 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
-/// The formats of payloads.
-pub const CONTENT_FORMATS: &[&str] = &["json", "avro", "orc", "parquet"];
-
-/// The compressions of payloads.
-pub const CONTENT_COMPRESSIONS: &[&str] = &[
-    "auto",
-    "none",
-    "gzip",
-    "zlib",
-    "zstd",
-    "lz4",
-    "snappy",
-    "snappy_raw",
-    "bzip2",
-    "xz",
-    "zip",
-    "tar",
-];
-
 /// The compressions of Parquet files.
 pub const COMPRESSIONS: &[&str] = &["zstd", "snappy", "lz4_raw", "gzip", "brotli", "none"];
 
-/// Every key, in the order of the reference page.
-pub const KEYS: &[Key] = &[
+/// The keys of what is read.
+const SOURCE: &[Key] = &[
     Key {
         path: "name",
         kind: Kind::Name,
@@ -120,59 +107,10 @@ pub const KEYS: &[Key] = &[
                   `false` stops with an error that names the gap.",
         example: "false",
     },
-    Key {
-        path: "content.format",
-        kind: Kind::Choice(CONTENT_FORMATS),
-        default: Default::Value("json"),
-        meaning: "Format of the payloads. JSON: one or several documents or lines in a payload; \
-                  an array at the root is split into events. Avro, ORC, Parquet: a payload is a \
-                  file (Avro: a container file), each of its rows an event.",
-        example: "\"json\"",
-    },
-    Key {
-        path: "content.compression",
-        kind: Kind::Choice(CONTENT_COMPRESSIONS),
-        default: Default::Value("auto"),
-        meaning: "Compression of the payloads. `\"auto\"` looks at each payload by itself and \
-                  undoes one compression within another too (a `tar.gz`); a name stands for \
-                  that one alone, and what is not compressed so becomes a reject. zip and tar: \
-                  each file of the archive is decoded. `\"snappy\"` is the framing format, \
-                  `\"snappy_raw\"` a bare block.",
-        example: "\"gzip\"",
-    },
-    Key {
-        path: "content.max_expanded_size",
-        kind: Kind::Size { min: KIB, max: GIB },
-        default: Default::Value("64 MiB"),
-        meaning: "Most bytes that may come out of one payload when its compression is undone, \
-                  over all layers. What would be more becomes a reject.",
-        example: "\"16 MiB\"",
-    },
-    Key {
-        path: "content.max_expansion_ratio",
-        kind: Kind::Integer {
-            min: 1,
-            max: 1_000_000,
-        },
-        default: Default::Value("200"),
-        meaning: "Most bytes that may come out of a payload for each byte of it, once more than \
-                  16 KiB have come out. What would be more becomes a reject.",
-        example: "1000",
-    },
-    Key {
-        path: "content.max_depth",
-        kind: Kind::Integer { min: 1, max: 256 },
-        default: Default::Value("64"),
-        meaning: "Deepest nesting of an event. What is deeper becomes a reject.",
-        example: "64",
-    },
-    Key {
-        path: "content.max_event_size",
-        kind: Kind::Size { min: KIB, max: GIB },
-        default: Default::Value("64 MiB"),
-        meaning: "Largest event. What is larger becomes a reject.",
-        example: "\"16 MiB\"",
-    },
+];
+
+/// The keys of what comes out.
+const OUT: &[Key] = &[
     Key {
         path: "target.url",
         kind: Kind::Text,
@@ -352,35 +290,99 @@ pub const PLANNED: &[(&str, &str)] = &[
 /// Values that the design names and this version does not know.
 pub const PLANNED_VALUES: &[(&str, &[&str])] = &[(
     "content.format",
-    &["auto", "csv", "protobuf", "xml", "form", "text"],
+    &["auto", "avro_confluent", "avro_glue", "protobuf"],
 )];
+
+/// Other names that people know keys and sections by: where, the other name, ours.
+const KNOWN_AS: &[(&str, &str, &str)] = &[
+    ("content", "tsv", "csv"),
+    ("content", "delimited", "csv"),
+    ("content", "cloudwatch_logs", "cloudwatch"),
+    ("content", "text", "lines"),
+    ("", "separator", "delimiter"),
+    ("", "sep", "delimiter"),
+    ("", "quote_char", "quote"),
+    ("", "quotechar", "quote"),
+    ("", "escape_char", "escape"),
+    ("", "escapechar", "escape"),
+    ("", "has_header", "header"),
+    ("", "names", "columns"),
+    ("", "fields", "columns"),
+    ("", "na_values", "null_values"),
+    ("", "nulls", "null_values"),
+    ("", "infer", "infer_types"),
+    ("", "infer_schema", "infer_types"),
+    ("", "schema", "types"),
+    ("", "dtypes", "types"),
+    ("", "row_tag", "record_path"),
+    ("", "lists", "list_fields"),
+    ("", "offset", "start"),
+    ("", "length", "width"),
+];
+
+/// Every key, in the order of the reference page.
+pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
+    [SOURCE, content::KEYS, formats::KEYS, OUT]
+        .into_iter()
+        .flatten()
+}
 
 /// The key of a pattern path (`connection.*.region`, not `connection.prod.region`).
 pub fn find(pattern: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.path == pattern)
+    keys().find(|key| key.path == pattern)
+}
+
+/// The pattern path of a name in a section, which is one too.
+pub(super) fn pattern(section: &str, name: &str) -> String {
+    let exact = join(section, name);
+    let any = join(section, "*");
+    match !is_known(&exact) && is_known(&any) {
+        true => any,
+        false => exact,
+    }
+}
+
+fn is_known(pattern: &str) -> bool {
+    find(pattern).is_some() || is_section(pattern)
+}
+
+/// Whether a pattern path is that of a section.
+pub(super) fn is_section(pattern: &str) -> bool {
+    keys().any(|key| below(key.path, pattern).is_some())
+}
+
+/// What follows a section in a path that goes through it.
+fn below<'p>(path: &'p str, section: &str) -> Option<&'p str> {
+    match section {
+        "" => Some(path),
+        _ => path.strip_prefix(section)?.strip_prefix('.'),
+    }
+}
+
+pub(super) fn join(parent: &str, name: &str) -> String {
+    match parent {
+        "" => name.to_owned(),
+        _ => format!("{parent}.{name}"),
+    }
 }
 
 /// The keys of a section (`""` for the top level), without those of sections below it.
 pub(super) fn keys_in(section: &str) -> impl Iterator<Item = &'static str> {
-    KEYS.iter().filter_map(move |key| {
-        let (parent, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
-        (parent == section).then_some(name)
+    keys().filter_map(move |key| {
+        let name = below(key.path, section)?;
+        (!name.contains('.')).then_some(name)
     })
 }
 
-/// The sections below a section, each once.
+/// The sections below a section, each once. Those of a key that is a list of tables are not among
+/// them.
 pub(super) fn sections_in(section: &str) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = Vec::new();
-    for key in KEYS {
-        let rest = match section {
-            "" => Some(key.path),
-            _ => key
-                .path
-                .strip_prefix(section)
-                .and_then(|rest| rest.strip_prefix('.')),
-        };
-        if let Some((name, _)) = rest.and_then(|rest| rest.split_once('.'))
+    for key in keys() {
+        let name = below(key.path, section).and_then(|rest| rest.split_once('.'));
+        if let Some((name, _)) = name
             && !names.contains(&name)
+            && find(&join(section, name)).is_none()
         {
             names.push(name);
         }
@@ -388,16 +390,49 @@ pub(super) fn sections_in(section: &str) -> Vec<&'static str> {
     names
 }
 
+/// What stands in a section under another name that people know it by.
+pub(super) fn known_as(section: &str, name: &str) -> Option<&'static str> {
+    let (_, _, ours) = KNOWN_AS
+        .iter()
+        .find(|(place, other, _)| (place.is_empty() || *place == section) && *other == name)?;
+    is_known(&join(section, ours)).then_some(*ours)
+}
+
+/// The path of a key, or of a section, that has this name in another section.
+pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
+    let mut paths = keys().map(|key| key.path);
+    let key = paths
+        .clone()
+        .find(|path| path.rsplit('.').next() == Some(name));
+    key.or_else(|| {
+        let end = |path: &'static str| {
+            let at = path.find(&format!(".{name}."))?;
+            path.get(..at + 1 + name.len())
+        };
+        paths.find_map(end)
+    })
+}
+
+/// A table of a list, of the keys that it must have.
+pub(super) fn example_of(section: &str) -> String {
+    let required = keys_in(section).filter_map(|name| {
+        let key = find(&join(section, name))?;
+        (key.default == Default::Required).then(|| format!("{name} = {}", key.example))
+    });
+    format!("{{ {} }}", required.collect::<Vec<_>>().join(", "))
+}
+
 /// The tables of the reference page, as Markdown.
 pub fn markdown() -> String {
     let mut page = String::new();
     let mut section = None;
-    for key in KEYS {
+    for key in keys() {
         let (parent, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
         if section != Some(parent) {
             section = Some(parent);
-            let title = match parent {
-                "" => "Top level".to_owned(),
+            let title = match (parent, parent.strip_suffix(".*").and_then(find)) {
+                ("", _) => "Top level".to_owned(),
+                (_, Some(list)) => format!("`[[{}]]`", list.path),
                 _ => format!("`[{}]`", parent.replace('*', "NAME")),
             };
             let _ = write!(page, "\n### {title}\n\n");
@@ -411,7 +446,8 @@ pub fn markdown() -> String {
         };
         let _ = writeln!(
             page,
-            "| `{name}` | {} | {default} | {} | `{}` |",
+            "| `{}` | {} | {default} | {} | `{}` |",
+            name.replace('*', "NAME"),
             key.kind.allowed(),
             key.meaning,
             key.example

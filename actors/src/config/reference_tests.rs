@@ -1,88 +1,226 @@
 //! The table of keys against the reader, and against the reference page.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
 use crate::config::document::Values;
 use crate::config::problem::Report;
-use crate::config::{ContentCompression, ContentFormat, DataSource, MemoryPlan, format_size};
+use crate::config::{
+    ContentCompression, ContentFormat, ContentOptions, DataSource, FieldType, FixedColumn,
+    FixedWidthOptions, MemoryPlan, format_size,
+};
 
-/// A configuration with every key, each with its example.
-fn everything() -> String {
+/// Every key that a format has, each with a value.
+type Entries = Vec<(&'static Key, String)>;
+
+/// Every key that may stand beside a format, each with its example.
+fn everything(format: ContentFormat) -> Entries {
+    let foreign = |key: &Key| {
+        let mut sections = SECTIONS.iter();
+        let section = sections.find(|section| below(key.path, section.path).is_some());
+        section.is_some_and(|section| !section.formats.contains(&format))
+    };
+    // It stands for `schema`.
+    let keys = keys().filter(|key| key.path != "content.avro_record.schema_file");
+    keys.filter(|key| !foreign(key))
+        .map(|key| match key.path {
+            "content.format" => (key, format!("\"{}\"", format.as_str())),
+            // Its level is an example too.
+            "parquet.compression" => (key, "\"zstd\"".to_owned()),
+            _ => (key, key.example.to_owned()),
+        })
+        .collect()
+}
+
+fn toml(entries: &Entries) -> String {
     let mut text = String::new();
     let mut section = "";
-    for key in KEYS {
+    for (key, value) in entries {
         let (parent, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
+        if parent.ends_with(".*") && parent != "connection.*" {
+            continue;
+        }
         if parent != section {
             section = parent;
             text.push_str(&format!("[{}]\n", parent.replace('*', "prod")));
         }
-        text.push_str(&format!("{name} = {}\n", key.example));
+        let of_table = entries.iter().filter_map(|(member, value)| {
+            let name = below(member.path, key.path)?.strip_prefix("*.")?;
+            Some(format!("{name} = {value}"))
+        });
+        let value = match key.kind {
+            Kind::Tables => format!("[{{ {} }}]", of_table.collect::<Vec<_>>().join(", ")),
+            _ => value.clone(),
+        };
+        text.push_str(&format!("{} = {value}\n", name.replace('*', "NAME")));
     }
-    text.replace("\"snappy\"", "\"zstd\"")
+    text
+}
+
+fn read(entries: &Entries) -> DataSource {
+    let text = format!(
+        "{}[connection.other]\nregion = \"elsewhere\"\n",
+        toml(entries)
+    );
+    DataSource::read("t", &text, None, &|_| None).unwrap_or_else(|e| panic!("{e}\n{text}"))
 }
 
 #[test]
 fn every_key_with_its_example_makes_a_data_source() {
-    let text = everything();
-    DataSource::read("source.toml", &text, None, &|_| None).unwrap_or_else(|e| panic!("{e}"));
+    for format in ContentFormat::ALL {
+        read(&everything(format));
+    }
+}
+
+/// Another value than the example.
+fn other(key: &Key) -> String {
+    match (key.path, key.kind) {
+        ("kinesis.connection" | "target.connection", _) => "\"other\"".to_owned(),
+        ("engine.memory_budget", _) => "\"300 MiB\"".to_owned(),
+        ("parquet.compression", _) => "\"gzip\"".to_owned(),
+        ("content.format", _) => "\"raw\"".to_owned(),
+        ("kinesis.shards", Kind::Integer { max, .. }) => max.to_string(),
+        ("content.regex.pattern", _) => "'(?<other>.)'".to_owned(),
+        ("content.avro_record.schema", _) => "'\"string\"'".to_owned(),
+        (_, Kind::Integer { .. }) if key.example == "1" => "2".to_owned(),
+        (_, Kind::Integer { .. }) => "1".to_owned(),
+        (_, Kind::Size { .. }) => "\"2 MiB\"".to_owned(),
+        (_, Kind::Duration { .. }) => "\"7 s\"".to_owned(),
+        (_, Kind::Choice(words)) => {
+            let mut words = words.iter().map(|word| format!("\"{word}\""));
+            words.find(|word| word != key.example).unwrap()
+        }
+        (_, Kind::Bool) => (key.example == "false").to_string(),
+        (_, Kind::Texts | Kind::AnyTexts) => "[\"other\"]".to_owned(),
+        (_, Kind::Character { .. }) => "\"|\"".to_owned(),
+        (_, Kind::StartFrom) => "\"start\"".to_owned(),
+        (_, Kind::Url) => "\"https://other\"".to_owned(),
+        _ => "\"other\"".to_owned(),
+    }
 }
 
 #[test]
 fn every_key_that_is_read_changes_the_data_source() {
     // A key that stood in the table and was read by nobody would make no difference here. One that
     // merely repeats the default makes none either, so those are given another value.
-    let whole = DataSource::read("t", &everything(), None, &|_| None).unwrap();
-    for key in KEYS {
-        let name = key.path.rsplit('.').next().unwrap();
-        let other = match key.path {
-            // There is one allowed value only, and it is the default.
-            "content.format" => continue,
-            "kinesis.connection" | "target.connection" => "\"other\"".to_owned(),
-            _ => match key.kind {
-                Kind::Integer { max, .. } if key.path == "kinesis.shards" => max.to_string(),
-                Kind::Integer { .. } => "1".to_owned(),
-                Kind::Size { .. } if key.path == "engine.memory_budget" => "\"300 MiB\"".to_owned(),
-                Kind::Size { .. } => "\"2 MiB\"".to_owned(),
-                Kind::Duration { .. } => "\"7 s\"".to_owned(),
-                Kind::Choice(_) => "\"none\"".to_owned(),
-                Kind::Bool => (key.example == "false").to_string(),
-                Kind::Texts => "[\"other\"]".to_owned(),
-                Kind::StartFrom => "\"start\"".to_owned(),
-                Kind::Url => "\"https://other\"".to_owned(),
-                _ => "\"other\"".to_owned(),
-            },
-        };
-        let written = format!(
-            "\n{name} = {}\n",
-            key.example.replace("\"snappy\"", "\"zstd\"")
-        );
-        let section = key.path.rsplit_once('.').map_or("", |(section, _)| section);
-        let header = format!("[{}]", section.replace('*', "prod"));
-        let text = format!("\n{}", everything());
-        let start = text
-            .find(&header)
-            .filter(|_| !section.is_empty())
-            .unwrap_or(0);
-        let at = start
-            + text[start..]
-                .find(&written)
-                .unwrap_or_else(|| panic!("{written}"));
-        let mut changed = text.clone();
-        changed.replace_range(at..at + written.len(), &format!("\n{name} = {other}\n"));
-        if key.path == "parquet.compression" {
-            changed = changed.replace("\nlevel = 3\n", "\n");
+    for format in ContentFormat::ALL {
+        // Each key once, with the first format that has it.
+        let before = ContentFormat::ALL
+            .iter()
+            .take_while(|other| **other != format);
+        let seen: Vec<&str> = before
+            .flat_map(|format| everything(*format))
+            .map(|(key, _)| key.path)
+            .collect();
+        for (key, _) in everything(format) {
+            // A list of tables is changed by their keys.
+            if seen.contains(&key.path) || key.kind == Kind::Tables {
+                continue;
+            }
+            let value = other(key);
+            let goes = |path: &str| {
+                let mut meaningless = NO_MEANING.iter();
+                meaningless
+                    .any(|(other, by, word)| *other == path && *by == key.path && *word == value)
+                    || (key.path == "content.format" && path.matches('.').count() > 1)
+            };
+            let mut entries = everything(format);
+            entries.retain(|(key, _)| key.path.starts_with("connection.") || !goes(key.path));
+            let whole = read(&entries);
+            for entry in &mut entries {
+                if entry.0.path == key.path {
+                    entry.1 = value.clone();
+                }
+            }
+            assert_ne!(read(&entries), whole, "{} is read by nobody", key.path);
         }
-        changed.push_str("[connection.other]\nregion = \"elsewhere\"\n");
-        let changed = DataSource::read("t", &changed, None, &|_| None)
-            .unwrap_or_else(|error| panic!("{}: {error}", key.path));
-        assert_ne!(changed, whole, "{} is read by nobody", key.path);
+    }
+}
+
+#[test]
+fn every_option_of_the_decoder_has_a_key_with_the_same_default() {
+    let columns = FixedWidthOptions {
+        columns: vec![FixedColumn {
+            name: "id".to_owned(),
+            start: Some(1),
+            width: 8,
+            field_type: Some(FieldType::Int64),
+        }],
+        ..FixedWidthOptions::default()
+    };
+    let all = ContentOptions {
+        fixed_width: columns,
+        ..ContentOptions::default()
+    };
+    let all = serde_json::to_value(&all).unwrap();
+    let names = |value: &serde_json::Value| -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    // These stand right below `[content]`, `expansion` as two keys.
+    let mut found =
+        BTreeSet::from(["format", "compression", "expansion", "avro_schema"].map(str::to_owned));
+    for section in SECTIONS
+        .iter()
+        .filter(|section| !section.options.is_empty())
+    {
+        found.insert(section.options.to_owned());
+        let options = &all[section.options];
+        let keys = || section.keys().map(|(_, option)| option);
+        let first = |option: &str| option.split('.').next().unwrap().to_owned();
+        assert_eq!(
+            names(options),
+            keys().map(first).collect(),
+            "{}",
+            section.path
+        );
+        if let Some(table) = options.get("columns").and_then(|columns| columns.get(0)) {
+            let of_table = keys().filter_map(|option| option.strip_prefix("columns.*."));
+            assert_eq!(names(table), of_table.map(str::to_owned).collect());
+        }
+    }
+    assert_eq!(names(&all), found);
+
+    for format in ContentFormat::ALL {
+        let mut entries = everything(format);
+        let must = |key: &Key| {
+            key.default == Default::Required || key.path == "content.avro_record.schema"
+        };
+        entries.retain(|(key, _)| must(key) || key.path == "content.format");
+        let mut options = read(&entries).content().options.clone();
+        (options.regex.pattern, options.avro_schema) = (None, None);
+        options.fixed_width.columns.clear();
+        let defaults = ContentOptions {
+            format,
+            ..ContentOptions::default()
+        };
+        assert_eq!(options, defaults);
+    }
+}
+
+#[test]
+fn a_key_without_a_meaning_is_an_error() {
+    for (path, by, word) in NO_MEANING {
+        let mut sections = SECTIONS.iter();
+        let section = sections.find(|section| below(path, section.path).is_some());
+        let mut entries = everything(section.unwrap().formats[0]);
+        read(&entries);
+        for entry in &mut entries {
+            if entry.0.path == *by {
+                entry.1 = (*word).to_owned();
+            }
+        }
+        let error = DataSource::read("t", &toml(&entries), None, &|_| None).unwrap_err();
+        assert!(
+            error.problems().iter().any(|problem| problem.key == *path),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn every_default_is_allowed() {
-    for key in KEYS {
+    for key in keys() {
         if let Default::Value(text) = key.default {
             assert!(key.kind.parse(text).is_ok(), "{}", key.path);
             // As TOML it is read the same.

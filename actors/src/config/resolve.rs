@@ -4,17 +4,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shardmill_engine::decode::{self, FormatChoice};
 use shardmill_engine::parquet::{Compression, ParquetOptions};
 use shardmill_engine::types::WindowLength;
 
 use super::document::Values;
 use super::memory::{MIN_OPEN_WINDOWS, MemoryPlan};
 use super::problem::{Report, nearest};
-use super::reference::{self, Default};
+use super::reference::{self, Default, Key};
 use super::source::{
-    Connection, ContentSettings, DataSource, EngineSettings, KinesisSettings, TargetSettings,
-    TargetUrl,
+    Connection, DataSource, EngineSettings, KinesisSettings, TargetSettings, TargetUrl,
 };
 use super::value::{StartFrom, Value, format_size};
 
@@ -28,7 +26,7 @@ pub(super) fn resolve(
     let mut resolver = Resolver { values, report };
     let name = resolver.text("name");
     let kinesis = resolver.kinesis();
-    let content = resolver.content();
+    let content = resolver.content(folder);
     let target = resolver.target(folder);
     let parquet = resolver.parquet();
     let shards = resolver.number("kinesis.shards");
@@ -48,14 +46,15 @@ pub(super) fn resolve(
     })
 }
 
-struct Resolver<'r, 't> {
-    values: &'r Values,
-    report: &'r mut Report<'t>,
+/// Looks values up and reports what is wrong with them.
+pub(super) struct Resolver<'r, 't> {
+    pub(super) values: &'r Values,
+    pub(super) report: &'r mut Report<'t>,
 }
 
 impl Resolver<'_, '_> {
     /// The value at a path: as given, or its default.
-    fn value(&self, path: &str) -> Option<Value> {
+    pub(super) fn value(&self, path: &str) -> Option<Value> {
         if let Some(given) = self.values.get(path) {
             return Some(given.value.clone());
         }
@@ -66,7 +65,7 @@ impl Resolver<'_, '_> {
         }
     }
 
-    fn span(&self, path: &str) -> Option<Range<usize>> {
+    pub(super) fn span(&self, path: &str) -> Option<Range<usize>> {
         self.values.get(path).and_then(|given| given.span.clone())
     }
 
@@ -75,23 +74,29 @@ impl Resolver<'_, '_> {
         let text = self.optional_text(path);
         let required = reference::find(path).filter(|key| key.default == Default::Required);
         if let (None, Some(key)) = (&text, required) {
-            let message = format!("`{path}` is missing: it must be {}", key.kind.allowed());
-            let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
-            let line = format!("`{name} = {}`", key.example);
-            let help = match section {
-                "" => format!("write {line} above the first section"),
-                _ => format!("write {line} under `[{section}]`"),
-            };
-            // One that stands there and is wrong has been reported already.
-            if !self.report.names(path) {
-                self.report
-                    .add("config.missing_key", path, None, message, Some(help));
-            }
+            self.report_missing(key);
         }
         text
     }
 
-    fn optional_text(&self, path: &str) -> Option<String> {
+    /// Reports a key that must be written and is not.
+    pub(super) fn report_missing(&mut self, key: &Key) {
+        let Key { path, example, .. } = key;
+        let message = format!("`{path}` is missing: it must be {}", key.kind.allowed());
+        let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let line = format!("`{name} = {example}`");
+        let help = match section {
+            "" => format!("write {line} above the first section"),
+            _ => format!("write {line} under `[{section}]`"),
+        };
+        // One that stands there and is wrong has been reported already.
+        if !self.report.names(path) {
+            self.report
+                .add("config.missing_key", path, None, message, Some(help));
+        }
+    }
+
+    pub(super) fn optional_text(&self, path: &str) -> Option<String> {
         match self.value(path)? {
             Value::Text(text) => Some(text),
             _ => None,
@@ -110,7 +115,7 @@ impl Resolver<'_, '_> {
             .and_then(|number| u32::try_from(number).ok())
     }
 
-    fn size(&self, path: &str) -> Option<usize> {
+    pub(super) fn size(&self, path: &str) -> Option<usize> {
         self.number(path)
             .and_then(|number| usize::try_from(number).ok())
     }
@@ -131,19 +136,6 @@ impl Resolver<'_, '_> {
             read_from,
             accept_gap: self.value("kinesis.accept_gap") == Some(Value::Bool(true)),
             shards,
-        })
-    }
-
-    fn content(&self) -> Option<ContentSettings> {
-        let format = self.optional_text("content.format")?;
-        let compression = self.optional_text("content.compression")?;
-        Some(ContentSettings {
-            format: FormatChoice::from_word(&format)?,
-            compression: decode::Compression::from_word(&compression)?,
-            max_expanded_size: self.size("content.max_expanded_size")?,
-            max_expansion_ratio: self.size("content.max_expansion_ratio")?,
-            max_depth: self.size("content.max_depth")?,
-            max_event_size: self.size("content.max_event_size")?,
         })
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shardmill_engine::decode::{Compression as ContentCompression, FormatChoice as ContentFormat};
+use shardmill_engine::decode::ContentOptions;
 use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::WindowLength;
 
@@ -48,14 +48,9 @@ pub struct KinesisSettings {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ContentSettings {
-    /// The format of every payload.
-    pub format: ContentFormat,
-    /// How payloads are compressed.
-    pub compression: ContentCompression,
-    /// Most bytes that may come out of one payload.
-    pub max_expanded_size: usize,
-    /// Most bytes that may come out of a payload for each byte of it, once more than 16 KiB have.
-    pub max_expansion_ratio: usize,
+    /// What decoders are told: format, compression, limits of expansion, and what holds for the
+    /// format.
+    pub options: ContentOptions,
     /// Deepest nesting of an event.
     pub max_depth: usize,
     /// Largest event, in bytes.

@@ -54,8 +54,11 @@ fn the_smallest_configuration_has_every_default() {
         TargetUrl::Local(PathBuf::from("/conf/lake"))
     );
     assert_eq!(source.target().execution_parallelism, 1);
-    assert_eq!(source.content().compression, ContentCompression::Auto);
-    assert_eq!(source.content().max_expanded_size, 64 << 20);
+    assert_eq!(
+        source.content().options.compression,
+        ContentCompression::Auto
+    );
+    assert_eq!(source.content().options, ContentOptions::default());
     assert_eq!(source.parquet(), &ParquetOptions::default());
     assert_eq!(source.engine().memory.budget, 256 << 20);
     assert_eq!(source.engine().stop_deadline, Duration::from_secs(30));
@@ -102,10 +105,10 @@ external_id = "${SECRET}"
         prefix: "events".into(),
     };
     assert_eq!(source.target().url, url);
-    let content = source.content();
+    let content = &source.content().options;
     assert_eq!(content.compression, ContentCompression::Zstd);
-    assert_eq!(content.max_expanded_size, 8 << 20);
-    assert_eq!(content.max_expansion_ratio, 50);
+    assert_eq!(content.expansion.max_bytes, 8 << 20);
+    assert_eq!(content.expansion.max_ratio, 50);
     assert_eq!(source.parquet().compression, Compression::Gzip(9));
     assert_eq!(source.engine().memory.lanes, 2);
     let shown = format!("{source:?}");
@@ -236,6 +239,7 @@ fn keys_and_values_that_are_still_to_come_say_so() {
         with("fan_out = \"consumer\"", ""),
         with("", "retention = \"30 days\""),
         with("", "[content]\nformat = \"auto\""),
+        with("", "[content]\nformat = \"protobuf\""),
         with("", "[statistics]\nreal_time = true"),
         with("", "[[lookup]]\nname = \"x\""),
     ] {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shardmill_engine::decode::Mark;
 use shardmill_engine::types::TimestampMs;
 
 /// Where a new data source begins to read.
@@ -20,8 +21,18 @@ pub enum StartFrom {
 pub enum Kind {
     /// A text that is not empty.
     Text,
+    /// A text; an empty one stands for none.
+    TextOrNone,
+    /// A text that is taken as it stands: no environment variables are put in. It says what it is.
+    Verbatim(&'static str),
+    /// A character that structures text; where it is `optional`, an empty text stands for none.
+    Character { optional: bool },
     /// A list of texts, none of them empty.
     Texts,
+    /// A list of texts, empty ones too.
+    AnyTexts,
+    /// A list of tables, each with the keys of the section below.
+    Tables,
     /// `true` or `false`.
     Bool,
     /// A text that is never shown.
@@ -67,7 +78,7 @@ pub(super) enum Value {
     Text(String),
     Texts(Vec<String>),
     Bool(bool),
-    /// An integer, a size in bytes, or a duration in milliseconds.
+    /// An integer, a size in bytes, a duration in milliseconds, or how many tables there are.
     Number(u64),
     Start(StartFrom),
 }
@@ -86,7 +97,14 @@ impl Kind {
     pub fn allowed(&self) -> String {
         match *self {
             Kind::Text | Kind::Secret => "a text".to_owned(),
-            Kind::Texts => "a list of texts".to_owned(),
+            Kind::TextOrNone => "a text, or \"\" for none".to_owned(),
+            Kind::Verbatim(what) => what.to_owned(),
+            Kind::Character { optional } => {
+                let none = if optional { ", or \"\" for none" } else { "" };
+                format!("one character of ASCII that is no line end{none}")
+            }
+            Kind::Texts | Kind::AnyTexts => "a list of texts".to_owned(),
+            Kind::Tables => "a list of tables".to_owned(),
             Kind::Bool => "true or false".to_owned(),
             Kind::Name => {
                 "a name of 1 to 64 letters, digits, `_`, `-` or `.` that begins with a letter or \
@@ -133,19 +151,27 @@ impl Kind {
 
     /// The text of a default as TOML: quoted unless it is a number.
     pub(super) fn as_toml(&self, text: &str) -> String {
+        let quoted = || format!("\"{}\"", text.replace('"', "\\\""));
         match self {
             Kind::Integer { .. } | Kind::Bool => text.to_owned(),
-            _ => format!("\"{text}\""),
+            Kind::AnyTexts => format!("[{}]", quoted()),
+            _ => quoted(),
         }
+    }
+
+    /// Whether environment variables are put in.
+    pub(super) fn is_filled(&self) -> bool {
+        !matches!(self, Kind::Verbatim(_))
     }
 
     /// Reads a value of TOML.
     pub(super) fn read(&self, raw: &Raw) -> Result<Value, Refusal> {
         match (raw, self) {
             (Raw::Text { text, filled: true }, _) => self.parse(text),
-            (Raw::Text { filled: false, .. }, Kind::Integer { .. } | Kind::Bool | Kind::Texts) => {
-                Err(Refusal::WrongType)
-            }
+            (
+                Raw::Text { filled: false, .. },
+                Kind::Integer { .. } | Kind::Bool | Kind::Texts | Kind::AnyTexts | Kind::Tables,
+            ) => Err(Refusal::WrongType),
             (Raw::Text { text, .. }, _) => self.parse(text),
             (Raw::Integer(number), Kind::Integer { .. } | Kind::Size { .. }) => number
                 .and_then(|number| u64::try_from(number).ok())
@@ -157,6 +183,7 @@ impl Kind {
                 true => Err(Refusal::WrongValue),
                 false => Ok(Value::Texts(texts.clone())),
             },
+            (Raw::Texts(texts), Kind::AnyTexts) => Ok(Value::Texts(texts.clone())),
             _ => Err(Refusal::WrongType),
         }
     }
@@ -164,7 +191,21 @@ impl Kind {
     /// Reads a text: of a string, of a default, or what environment variables made of it.
     pub(super) fn parse(&self, text: &str) -> Result<Value, Refusal> {
         let value = match *self {
-            Kind::Text | Kind::Secret => (!text.is_empty()).then(|| Value::Text(text.to_owned())),
+            Kind::Text | Kind::Secret | Kind::Verbatim(_) => {
+                (!text.is_empty()).then(|| Value::Text(text.to_owned()))
+            }
+            Kind::TextOrNone => Some(Value::Text(text.to_owned())),
+            Kind::Character { optional } => {
+                let is_right = if text.is_empty() {
+                    optional
+                } else {
+                    is_mark(text)
+                };
+                is_right.then(|| Value::Text(text.to_owned()))
+            }
+            Kind::AnyTexts => Some(Value::Texts(text.split(',').map(str::to_owned).collect())),
+            // How many there are; their keys are values of their own.
+            Kind::Tables => None,
             Kind::Bool => text.parse().ok().map(Value::Bool),
             // One text from the environment is a list of one, or several between commas.
             Kind::Texts => {
@@ -202,6 +243,13 @@ impl Kind {
             .contains(&number)
             .then_some(Value::Number(number))
     }
+}
+
+/// Whether text can be made of parts with this between them.
+fn is_mark(text: &str) -> bool {
+    let mut characters = text.chars();
+    let first = characters.next();
+    characters.next().is_none() && first.is_some_and(|mark| Mark::try_from(mark).is_ok())
 }
 
 fn is_name(text: &str) -> bool {

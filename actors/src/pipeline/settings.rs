@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shardmill_engine::decode::{ContentOptions, DecodeLimits, ExpansionLimits};
+use shardmill_engine::decode::DecodeLimits;
 use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::WindowLength;
 
@@ -84,48 +84,10 @@ fn decode_plan(content: &ContentSettings) -> DecodePlan {
             max_event_bytes: content.max_event_size,
             ..DecodeLimits::default()
         },
-        content: ContentOptions {
-            format: content.format,
-            compression: content.compression,
-            avro_schema: None,
-            expansion: ExpansionLimits {
-                max_bytes: content.max_expanded_size,
-                max_ratio: content.max_expansion_ratio,
-            },
-            ..ContentOptions::default()
-        },
+        content: content.options.clone(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use shardmill_engine::decode::Compression;
-
-    use super::*;
-
-    #[test]
-    fn what_is_said_of_the_content_reaches_the_decoders() {
-        let source = DataSource::builder("clicks")
-            .stream("clickstream")
-            .target("./lake")
-            .content_compression(Compression::Bzip2)
-            .max_expanded_size(5_000)
-            .max_expansion_ratio(7)
-            .max_depth(3)
-            .max_event_size(4_000)
-            .build()
-            .unwrap();
-        let plan = Settings::of(&source).decode;
-        assert_eq!(plan.limits.max_depth, 3);
-        assert_eq!(plan.limits.max_event_bytes, 4_000);
-        let expected = ContentOptions {
-            compression: Compression::Bzip2,
-            expansion: ExpansionLimits {
-                max_bytes: 5_000,
-                max_ratio: 7,
-            },
-            ..ContentOptions::default()
-        };
-        assert_eq!(plan.content, expected);
-    }
-}
+#[path = "settings_tests/mod.rs"]
+mod tests;

@@ -27,6 +27,7 @@ pub struct FixedWidthOptions {
     /// Whether blanks around values are left out.
     pub trim: bool,
     /// Whether values of columns without a type are typed by their spelling; else they are text.
+    #[serde(rename = "infer_types")]
     pub infer: bool,
     /// Texts that stand for null, after trimming.
     pub null_values: Vec<String>,
@@ -69,7 +70,7 @@ impl FixedWidthOptions {
     /// Where there is no column, two have one name, or one has no width or no place.
     pub fn check(&self) -> Result<(), OptionError> {
         if self.columns.is_empty() {
-            return Err(OptionError::new("fixed width needs columns"));
+            return Err(OptionError::new("fixed width needs columns").at("columns"));
         }
         for (place, column) in self.columns.iter().enumerate() {
             let wrong = if column.width == 0 {
@@ -85,7 +86,8 @@ impl FixedWidthOptions {
                 continue;
             };
             let name = &column.name;
-            return Err(OptionError::new(format!("column {name:?} {wrong}")));
+            let reason = format!("column {name:?} {wrong}");
+            return Err(OptionError::new(reason).at("columns"));
         }
         Ok(())
     }

@@ -31,10 +31,12 @@ pub struct FormOptions {
     /// The types of fields, by name, as they were decided; the others follow `infer`.
     pub types: BTreeMap<String, FieldType>,
     /// Whether values of other fields are typed by their spelling; else they are text.
+    #[serde(rename = "infer_types")]
     pub infer: bool,
     /// Texts that stand for null.
     pub null_values: Vec<String>,
     /// Fields that are lists even where they are there once.
+    #[serde(rename = "list_fields")]
     pub lists: Vec<String>,
 }
 

@@ -1,9 +1,9 @@
 //! Decoding: payloads in, Arrow rows and rejects out.
 //!
-//! A [`Decoder`] undoes the compression of payloads and asks a format (JSON is the only one now) for
-//! events and rejects of their contents; events are written straight into typed columns. The stage knows nothing of windows, lanes or targets: it keeps the
-//! batch's head as it is. Rows depend on their payload alone (I10); that payloads are decoded many
-//! at a time shows nowhere but in speed.
+//! A [`Decoder`] undoes the compression of payloads and asks a format for events and rejects of
+//! their contents; events are written straight into typed columns. The stage knows nothing of
+//! windows, lanes or targets: it keeps the batch's head as it is. Rows depend on their payload alone
+//! (I10); that payloads are decoded many at a time shows nowhere but in speed.
 
 pub mod avro;
 mod cells;

@@ -28,6 +28,7 @@ pub struct ContentOptions {
     /// What holds for envelopes of CloudWatch Logs.
     pub cloudwatch: CloudWatchOptions,
     /// What holds for CSV and TSV.
+    #[serde(rename = "csv")]
     pub delimited: DelimitedOptions,
     /// What holds for lines.
     pub lines: LinesOptions,
@@ -53,17 +54,22 @@ impl ContentOptions {
     /// Where options contradict one another.
     pub fn check(&self) -> Result<(), OptionError> {
         match self.format {
-            FormatChoice::Csv | FormatChoice::Tsv => self.delimited.check(),
+            FormatChoice::Csv => self.delimited.check_with(','),
+            FormatChoice::Tsv => self.delimited.check_with('\t'),
             FormatChoice::FixedWidth => self.fixed_width.check(),
             FormatChoice::Regex => self.regex.check(),
             FormatChoice::Xml => self.xml.check(),
             FormatChoice::Json => self.json.check(),
+            FormatChoice::AvroRecord => {
+                let schema = self.avro_schema.as_deref().unwrap_or_default();
+                super::avro::check_schema(schema)
+                    .map_err(|reason| OptionError::new(reason).at("avro_schema"))
+            }
             FormatChoice::CloudWatch
             | FormatChoice::Lines
             | FormatChoice::Raw
             | FormatChoice::Form
             | FormatChoice::Avro
-            | FormatChoice::AvroRecord
             | FormatChoice::AvroConfluent
             | FormatChoice::AvroGlue
             | FormatChoice::Orc
@@ -77,13 +83,28 @@ impl ContentOptions {
 #[error("{reason}")]
 pub struct OptionError {
     reason: String,
+    option: Option<&'static str>,
 }
 
 impl OptionError {
     pub(super) fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
+            option: None,
         }
+    }
+
+    /// The same of an option, by its name among those of its format.
+    pub(super) fn at(self, option: &'static str) -> Self {
+        Self {
+            option: Some(option),
+            ..self
+        }
+    }
+
+    /// The name of the option among those of its format, where it is about one.
+    pub fn option(&self) -> Option<&'static str> {
+        self.option
     }
 }
 
@@ -130,9 +151,19 @@ pub enum FormatChoice {
 impl FormatChoice {
     /// Every choice that the configuration offers, in the order of the reference page. Those whose
     /// options it does not have yet are left out.
-    pub const ALL: [FormatChoice; 4] = [
+    pub const ALL: [FormatChoice; 14] = [
         FormatChoice::Json,
+        FormatChoice::CloudWatch,
+        FormatChoice::Csv,
+        FormatChoice::Tsv,
+        FormatChoice::FixedWidth,
+        FormatChoice::Regex,
+        FormatChoice::Form,
+        FormatChoice::Xml,
+        FormatChoice::Lines,
+        FormatChoice::Raw,
         FormatChoice::Avro,
+        FormatChoice::AvroRecord,
         FormatChoice::Orc,
         FormatChoice::Parquet,
     ];

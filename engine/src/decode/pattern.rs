@@ -32,6 +32,7 @@ pub struct RegexOptions {
     /// The types of groups, by name, as they were decided; the others follow `infer`.
     pub types: BTreeMap<String, FieldType>,
     /// Whether values of other groups are typed by their spelling; else they are text.
+    #[serde(rename = "infer_types")]
     pub infer: bool,
     /// Texts that stand for null.
     pub null_values: Vec<String>,
@@ -57,7 +58,7 @@ impl RegexOptions {
     pub fn check(&self) -> Result<(), OptionError> {
         match self.pattern {
             Some(_) => Ok(()),
-            None => Err(OptionError::new("the format regex needs a pattern")),
+            None => Err(OptionError::new("the format regex needs a pattern").at("pattern")),
         }
     }
 }

@@ -19,6 +19,7 @@ pub struct DelimitedOptions {
     /// in a quoted field is doubled; that is understood in any case.
     pub escape: Option<Mark>,
     /// Whether each content begins with a line of names.
+    #[serde(rename = "header")]
     pub has_header: bool,
     /// The names of the columns. Where they are given they count, and the header is skipped. With
     /// neither, columns are `_column_1`, `_column_2`, ...
@@ -26,6 +27,7 @@ pub struct DelimitedOptions {
     /// The types of columns, by name, as they were decided; the others follow `infer`.
     pub types: BTreeMap<String, FieldType>,
     /// Whether values of other columns are typed by their spelling; else they are text.
+    #[serde(rename = "infer_types")]
     pub infer: bool,
     /// Texts that stand for null. An unquoted field is compared as it stands.
     pub null_values: Vec<String>,
@@ -61,18 +63,32 @@ impl DelimitedOptions {
     /// # Errors
     /// Where one character has two meanings, or `columns` is empty.
     pub fn check(&self) -> Result<(), OptionError> {
-        let marks = [self.delimiter, self.quote, self.escape];
-        for (place, mark) in marks.iter().enumerate() {
+        self.check_marks(self.delimiter)
+    }
+
+    /// The same where `delimiter` stands between fields unless the options name another.
+    pub(in crate::decode) fn check_with(&self, delimiter: char) -> Result<(), OptionError> {
+        self.check_marks(self.delimiter.or(Mark::try_from(delimiter).ok()))
+    }
+
+    fn check_marks(&self, delimiter: Option<Mark>) -> Result<(), OptionError> {
+        let marks = [
+            ("delimiter", delimiter),
+            ("quote", self.quote),
+            ("escape", self.escape),
+        ];
+        for (place, (name, mark)) in marks.into_iter().enumerate() {
             let Some(mark) = mark else { continue };
-            if marks[..place].contains(&Some(*mark)) {
-                return Err(OptionError::new(format!(
+            if marks[..place].iter().any(|(_, other)| *other == Some(mark)) {
+                let reason = format!(
                     "delimiter, quote and escape must differ; {:?} is two of them",
-                    char::from(*mark)
-                )));
+                    char::from(mark)
+                );
+                return Err(OptionError::new(reason).at(name));
             }
         }
         if self.columns.as_ref().is_some_and(Vec::is_empty) {
-            return Err(OptionError::new("columns are given, but none is named"));
+            return Err(OptionError::new("columns are given, but none is named").at("columns"));
         }
         Ok(())
     }
@@ -143,6 +159,12 @@ mod tests {
         options.delimiter = options.quote;
         assert!(options.check().unwrap_err().to_string().contains("'\"'"));
         options.delimiter = None;
+        options.quote = Mark::try_from('\t').ok();
+        options.check_with(',').unwrap();
+        assert_eq!(
+            options.check_with('\t').unwrap_err().option(),
+            Some("quote")
+        );
         options.columns = Some(Vec::new());
         options.check().unwrap_err();
     }

@@ -206,12 +206,12 @@ impl<'a> Records<'a> {
 }
 
 impl Syntax {
-    /// Appends what a field with quotes or escapes in it stands for. `text` is all that it is in.
+    /// Appends what a field stands for. `text` is all that it is in.
     pub(super) fn unescape(&self, text: &str, field: Field, out: &mut String) {
         let bytes = text.as_bytes();
         let escape = self.escape.or(self.quote);
         let quote = if field.quoted { self.quote } else { escape };
-        let (Some(escape), Some(quote)) = (escape, quote) else {
+        let (Some(escape), Some(quote), true) = (escape, quote, field.escaped) else {
             return out.push_str(text.get(field.start..field.end).unwrap_or_default());
         };
         let mut at = field.start;

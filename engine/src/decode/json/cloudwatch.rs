@@ -28,6 +28,7 @@ use crate::types::RejectCode;
 #[serde(default)]
 pub struct CloudWatchOptions {
     /// Whether a message that is a JSON object or list is parsed; any other stays text.
+    #[serde(rename = "parse_messages")]
     pub nested_json: bool,
     /// Whether the text of a message that was parsed is kept beside it, as `message_text`.
     pub keep_message_text: bool,

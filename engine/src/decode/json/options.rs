@@ -61,7 +61,8 @@ impl JsonOptions {
         match self.nested_json_fields.iter().find(empty) {
             Some(path) => Err(OptionError::new(format!(
                 "{path:?} is no path of a field: names with dots between them"
-            ))),
+            ))
+            .at("nested_json_fields")),
             None => Ok(()),
         }
     }

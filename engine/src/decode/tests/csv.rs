@@ -46,6 +46,7 @@ fn named(columns: &[&str]) -> DelimitedOptions {
 #[case::embedded_line_ends("a,b\n\"1\r\n2\n3\",x\n", &[r#"{"a":"1\r\n2\n3","b":"x"}"#])]
 #[case::quote_inside("a,b\nit\"s,5\" disk\n", &[r#"{"a":"it\"s","b":"5\" disk"}"#])]
 #[case::quoted_header("\"a,1\",\"b\"\"\"\nx,y\n", &[r#"{"a,1":"x","b\"":"y"}"#])]
+#[case::quote_in_header("a\"b,c\"\n1,2\n", &[r#"{"a\"b":1,"c\"":2}"#])]
 #[case::spaces_stay("a, b\n 1,\"x\"\n", &[r#"{" b":"x","a":" 1"}"#])]
 #[case::beyond_ascii("é,b\n€,😀\n", &[r#"{"b":"😀","é":"€"}"#])]
 #[case::zeros_in_front("zip\n01234\n", &[r#"{"zip":"01234"}"#])]

@@ -13,15 +13,18 @@ use crate::decode::options::OptionError;
 pub struct XmlOptions {
     /// The path of the elements that are events: names with `/` between them, from the root on. The
     /// root element itself where nothing is said.
+    #[serde(rename = "record_path")]
     pub record: Option<String>,
     /// The field that holds the name of the event's element; `None` for no such field.
     pub name_field: Option<String>,
     /// Elements that are lists even where they are there once.
+    #[serde(rename = "list_fields")]
     pub lists: Vec<String>,
     /// The types of elements and attributes (`@name`), by name, as they were decided; the others
     /// follow `infer`.
     pub types: BTreeMap<String, FieldType>,
     /// Whether other texts are typed by their spelling; else they are text.
+    #[serde(rename = "infer_types")]
     pub infer: bool,
     /// Whether white space around texts is left out, but for CDATA.
     pub trim: bool,
@@ -51,9 +54,10 @@ impl XmlOptions {
     pub fn check(&self) -> Result<(), OptionError> {
         let path = self.record.as_deref().map(names);
         if path.is_some_and(|mut path| path.any(str::is_empty)) {
-            return Err(OptionError::new(
-                "record is a path of elements: names with / between them",
-            ));
+            return Err(
+                OptionError::new("it is a path of elements: names with / between them")
+                    .at("record_path"),
+            );
         }
         Ok(())
     }

@@ -1,0 +1,170 @@
+//! `[content]`: its keys, and which of its sections belong to which formats.
+
+use super::{Default, GIB, KIB, Key, below};
+use crate::config::ContentFormat as Format;
+use crate::config::value::Kind;
+
+/// A section of what holds for a format: its keys are options of the decoder.
+pub(in crate::config) struct ContentSection {
+    /// Its path.
+    pub path: &'static str,
+    /// The formats that look at it.
+    pub formats: &'static [Format],
+    /// The decoder's options that it is; empty for those that no format has to itself.
+    pub options: &'static str,
+}
+
+const fn section(
+    path: &'static str,
+    options: &'static str,
+    formats: &'static [Format],
+) -> ContentSection {
+    ContentSection {
+        path,
+        formats,
+        options,
+    }
+}
+
+/// The sections of formats.
+pub(in crate::config) const SECTIONS: &[ContentSection] = &[
+    section("content.json", "json", &[Format::Json]),
+    section("content.cloudwatch", "cloudwatch", &[Format::CloudWatch]),
+    section("content.csv", "csv", &[Format::Csv, Format::Tsv]),
+    section("content.fixed_width", "fixed_width", &[Format::FixedWidth]),
+    section("content.regex", "regex", &[Format::Regex]),
+    section("content.form", "form", &[Format::Form]),
+    section("content.xml", "xml", &[Format::Xml]),
+    section("content.lines", "lines", &[Format::Lines]),
+    section("content.raw", "raw", &[Format::Raw]),
+    section("content.avro_record", "", &[Format::AvroRecord]),
+];
+
+/// Keys that have no meaning while another key has a value, written as TOML.
+pub(in crate::config) const NO_MEANING: &[(&str, &str, &str)] = &[
+    (
+        "content.json.root_array_field",
+        "content.json.split_root_array",
+        "true",
+    ),
+    (
+        "content.json.keep_nested_text",
+        "content.json.nested_json_fields",
+        "[]",
+    ),
+    (
+        "content.json.json_text_field",
+        "content.json.store_json_as_string",
+        "\"no\"",
+    ),
+    (
+        "content.cloudwatch.keep_message_text",
+        "content.cloudwatch.parse_messages",
+        "false",
+    ),
+    ("content.csv.quoted_nulls", "content.csv.null_values", "[]"),
+    ("content.csv.quoted_nulls", "content.csv.quote", "\"\""),
+];
+
+impl ContentSection {
+    /// The keys below it, each with the path of its option among those of the section.
+    pub fn keys(&self) -> impl Iterator<Item = (&'static Key, &'static str)> {
+        super::keys().filter_map(|key| {
+            let option = match (below(key.path, self.path)?, self.options) {
+                // It stands beside the options of formats.
+                ("schema", "") => "avro_schema",
+                (name, _) => name,
+            };
+            Some((key, option))
+        })
+    }
+}
+
+/// The formats of payloads.
+pub const CONTENT_FORMATS: &[&str] = &[
+    "json",
+    "cloudwatch",
+    "csv",
+    "tsv",
+    "fixed_width",
+    "regex",
+    "form",
+    "xml",
+    "lines",
+    "raw",
+    "avro",
+    "avro_record",
+    "orc",
+    "parquet",
+];
+
+/// The compressions of payloads.
+pub const CONTENT_COMPRESSIONS: &[&str] = &[
+    "auto",
+    "none",
+    "gzip",
+    "zlib",
+    "zstd",
+    "lz4",
+    "snappy",
+    "snappy_raw",
+    "bzip2",
+    "xz",
+    "zip",
+    "tar",
+];
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        path: "content.format",
+        kind: Kind::Choice(CONTENT_FORMATS),
+        default: Default::Value("json"),
+        meaning: "Format of the payloads; see [Formats](#formats). What holds for a format has a \
+                  section of its own below.",
+        example: "\"json\"",
+    },
+    Key {
+        path: "content.compression",
+        kind: Kind::Choice(CONTENT_COMPRESSIONS),
+        default: Default::Value("auto"),
+        meaning: "Compression of the payloads. `\"auto\"` looks at each payload by itself and \
+                  undoes one compression within another too (a `tar.gz`); a name stands for \
+                  that one alone, and what is not compressed so becomes a reject. zip and tar: \
+                  each file of the archive is decoded. `\"snappy\"` is the framing format, \
+                  `\"snappy_raw\"` a bare block.",
+        example: "\"gzip\"",
+    },
+    Key {
+        path: "content.max_expanded_size",
+        kind: Kind::Size { min: KIB, max: GIB },
+        default: Default::Value("64 MiB"),
+        meaning: "Most bytes that may come out of one payload when its compression is undone, \
+                  over all layers. What would be more becomes a reject.",
+        example: "\"16 MiB\"",
+    },
+    Key {
+        path: "content.max_expansion_ratio",
+        kind: Kind::Integer {
+            min: 1,
+            max: 1_000_000,
+        },
+        default: Default::Value("200"),
+        meaning: "Most bytes that may come out of a payload for each byte of it, once more than \
+                  16 KiB have come out. What would be more becomes a reject.",
+        example: "1000",
+    },
+    Key {
+        path: "content.max_depth",
+        kind: Kind::Integer { min: 1, max: 256 },
+        default: Default::Value("64"),
+        meaning: "Deepest nesting of an event. What is deeper becomes a reject.",
+        example: "64",
+    },
+    Key {
+        path: "content.max_event_size",
+        kind: Kind::Size { min: KIB, max: GIB },
+        default: Default::Value("64 MiB"),
+        meaning: "Largest event. What is larger becomes a reject.",
+        example: "\"16 MiB\"",
+    },
+];

@@ -1,0 +1,159 @@
+//! What is said of the content, by its effect: configuration, settings, decoder, rows.
+
+mod documents;
+mod lines;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use shardmill_engine::budget::Budget;
+use shardmill_engine::decode::{Compression, ContentOptions, Decoder, ExpansionLimits};
+use shardmill_engine::schema::text::{JsonText, ObjectText, quoted_key};
+use shardmill_engine::types::{
+    BatchHead, ClaimNumber, ClaimRef, DecodedBatch, Epoch, KinesisShardId, LaneId, Payload,
+    PayloadBatch, Position, Rows, SequenceNumber, Window,
+};
+
+use super::*;
+use crate::config::reference;
+
+#[test]
+fn what_is_said_of_the_content_reaches_the_decoders() {
+    let source = DataSource::builder("clicks")
+        .stream("clickstream")
+        .target("./lake")
+        .content_compression(Compression::Bzip2)
+        .max_expanded_size(5_000)
+        .max_expansion_ratio(7)
+        .max_depth(3)
+        .max_event_size(4_000)
+        .build()
+        .unwrap();
+    let plan = Settings::of(&source).decode;
+    assert_eq!(plan.limits.max_depth, 3);
+    assert_eq!(plan.limits.max_event_bytes, 4_000);
+    let expected = ContentOptions {
+        compression: Compression::Bzip2,
+        expansion: ExpansionLimits {
+            max_bytes: 5_000,
+            max_ratio: 7,
+        },
+        ..ContentOptions::default()
+    };
+    assert_eq!(plan.content, expected);
+}
+
+/// What a payload becomes under a configuration whose `[content]` is this: rows as canonical text,
+/// nulls left out; then rejects, as codes and bytes.
+fn decoded(content: &str, payload: &[u8]) -> Vec<String> {
+    let text = format!(
+        "name = \"clicks\"\n[kinesis]\nstream = \"clickstream\"\n[target]\nurl = \"./lake\"\n\
+         [content]\n{content}\n"
+    );
+    let source = DataSource::from_toml(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let plan = Settings::of(&source).decode;
+    let mut decoder = Decoder::new(plan.limits.clone(), &plan.content);
+    let budget = Budget::new(1 << 20);
+    let batch = decoder.decode(batch(payload, &budget), &budget);
+    texts(&batch)
+}
+
+fn batch(payload: &[u8], budget: &Budget) -> PayloadBatch {
+    let sequence = SequenceNumber::new("100").unwrap();
+    let head = BatchHead {
+        claim: ClaimRef {
+            epoch: Epoch(1),
+            lane: LaneId(0),
+            claim: ClaimNumber(1),
+        },
+        shard: KinesisShardId::new("shardId-000000000000"),
+        window: Window(5),
+        from: Position::Horizon,
+        to: sequence.clone(),
+        arrival_at_to: 1,
+        records: 1,
+    };
+    let payload = Payload {
+        sequence,
+        subsequence: 0,
+        partition_key: Arc::from("key"),
+        arrival: 1,
+        data: Bytes::copy_from_slice(payload),
+    };
+    PayloadBatch {
+        head,
+        payloads: vec![payload],
+        credit: budget.charge(0),
+    }
+}
+
+fn texts(batch: &DecodedBatch) -> Vec<String> {
+    let rejects = batch.rejects.iter().map(|reject| {
+        let data = String::from_utf8_lossy(&reject.data);
+        format!("{} {data}", reject.code.as_str())
+    });
+    batch.rows.iter().flat_map(rows).chain(rejects).collect()
+}
+
+fn rows(rows: &Rows) -> Vec<String> {
+    let fields = rows.schema.fields.iter().zip(&rows.columns);
+    let mut columns: Vec<_> = fields
+        .map(|(field, array)| (&field.name, JsonText::of(array, &field.data_type)))
+        .collect();
+    columns.sort_by_key(|(name, _)| *name);
+    let row = |row| {
+        let mut text = Vec::new();
+        let mut object = ObjectText::open(&mut text);
+        for (name, values) in &columns {
+            if !values.is_null(row) {
+                values.write(row, object.key(&quoted_key(name)));
+            }
+        }
+        object.close();
+        String::from_utf8(text).unwrap()
+    };
+    (0..rows.len).map(row).collect()
+}
+
+/// What a key does: `[content]` without it and with it, a payload, and what that becomes.
+struct Case {
+    key: &'static str,
+    without: &'static str,
+    with: &'static str,
+    payload: &'static [u8],
+    was: &'static [&'static str],
+    is: &'static [&'static str],
+}
+
+#[test]
+fn every_key_of_a_format_does_what_it_says() {
+    let cases = || lines::CASES.iter().chain(documents::CASES);
+    for case in cases() {
+        assert_eq!(
+            decoded(case.without, case.payload),
+            case.was,
+            "{} without",
+            case.key
+        );
+        assert_eq!(decoded(case.with, case.payload), case.is, "{}", case.key);
+    }
+    let keys = reference::keys().map(|key| key.path);
+    let of_formats = keys.filter(|path| {
+        let below = path.strip_prefix("content.");
+        below.is_some_and(|rest| rest.contains('.'))
+    });
+    // The one that is left has a test of its own below.
+    let missing = of_formats.filter(|path| !cases().any(|case| case.key == *path));
+    let missing: Vec<&str> = missing.collect();
+    assert_eq!(missing, ["content.avro_record.schema_file"]);
+}
+
+#[test]
+fn a_schema_is_read_from_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hit.avsc");
+    let schema = r#"{"type": "record", "name": "R", "fields": [{"name": "n", "type": "int"}]}"#;
+    std::fs::write(&file, schema).unwrap();
+    let content = format!("format = \"avro_record\"\navro_record.schema_file = {file:?}");
+    assert_eq!(decoded(&content, &[2]), [r#"{"n":1}"#]);
+}
