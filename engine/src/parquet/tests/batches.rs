@@ -350,7 +350,15 @@ fn value_at(array: &dyn Array, row: usize) -> Value {
         ArrowType::Binary => BASE64.encode(array.as_binary::<i32>().value(row)).into(),
         ArrowType::Decimal128(..) => {
             let text = array_value_to_string(array, row).unwrap();
-            text.parse::<f64>().unwrap().into()
+            let shortest = match text.contains('.') {
+                true => text.trim_end_matches('0').trim_end_matches('.'),
+                false => &text,
+            };
+            // An integer among them is exact, and a float64 would not hold all of them.
+            match shortest.parse::<i64>() {
+                Ok(integer) => integer.into(),
+                Err(_) => text.parse::<f64>().unwrap().into(),
+            }
         }
         ArrowType::Date32 => array_value_to_string(array, row).unwrap().into(),
         ArrowType::Timestamp(TimeUnit::Microsecond, Some(zone)) => {
