@@ -122,7 +122,7 @@ const HEAD: &str = "\
 
 What is read, as a test finds it out: it decodes a content of each format under each compression and \
 compares every value with what was written. The contents are made by other libraries \
-(`engine/fixtures/formats/make.py`), never by Shardmill. What payloads become is in \
+(`engine/fixtures/formats/make.py`; the last column is the module of Python), never by Shardmill. What payloads become is in \
 [CONTENT.md](CONTENT.md); the words are those of `content.format` and `content.compression` in \
 [CONFIGURATION.md](CONFIGURATION.md).
 
