@@ -165,7 +165,7 @@ impl Resolver<'_, '_> {
             let given = self.values.get(path);
             let is_written =
                 given.is_some_and(|given| Some(&given.value) != default(path).as_ref());
-            if is_written && beside.to_string() == *value {
+            if is_written && serde_json::from_str(value).is_ok_and(|value: Json| value == beside) {
                 let message = format!("`{path}` has no meaning while `{other}` is {value}");
                 let span = self.span(path);
                 self.report

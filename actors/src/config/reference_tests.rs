@@ -69,7 +69,11 @@ fn read(entries: &Entries) -> DataSource {
 #[test]
 fn every_key_with_its_example_makes_a_data_source() {
     for format in ContentFormat::ALL {
-        read(&everything(format));
+        let options = read(&everything(format)).content().options.clone();
+        // What is stored of it is all of it.
+        let stored = serde_json::to_string(&options).unwrap();
+        let again: ContentOptions = serde_json::from_str(&stored).unwrap();
+        assert_eq!(again, options);
     }
 }
 
@@ -257,6 +261,22 @@ fn what_is_still_to_come_is_not_there_yet() {
             "{path}"
         );
     }
+}
+
+#[test]
+fn the_examples_of_formats_work() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/CONFIGURATION.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let blocks = page.split("```toml\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split("```").next());
+    let mut examples = 0;
+    for block in blocks.filter(|block| block.starts_with("[content]")) {
+        let head = "name = \"n\"\n[kinesis]\nstream = \"s\"\n[target]\nurl = \"/lake\"\n";
+        let text = format!("{head}{block}");
+        DataSource::read("t", &text, None, &|_| None).unwrap_or_else(|e| panic!("{e}"));
+        examples += 1;
+    }
+    assert_eq!(examples, 3);
 }
 
 /// The part of the reference page that is made from the table.

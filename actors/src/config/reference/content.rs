@@ -119,8 +119,8 @@ pub(super) const KEYS: &[Key] = &[
         path: "content.format",
         kind: Kind::Choice(CONTENT_FORMATS),
         default: Default::Value("json"),
-        meaning: "Format of the payloads; see [Formats](#formats). What holds for a format has a \
-                  section of its own below.",
+        meaning: "Format of the payloads; what they become is in [CONTENT.md](CONTENT.md). \
+                  What holds for a format has a section of its own below.",
         example: "\"json\"",
     },
     Key {
