@@ -220,6 +220,7 @@ fn decision(content: &ContentOptions) -> FormatDecision {
     FormatDecision {
         content: content.format.as_str().to_owned(),
         compression: content.compression.as_str().to_owned(),
+        options: serde_json::to_value(content).ok(),
         reason: "the configuration says so".to_owned(),
     }
 }

@@ -27,10 +27,14 @@ pub struct FormatRecord {
 /// How payloads are decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormatDecision {
-    /// The content format: `json`.
+    /// The content format: `json`, `csv`, ...
     pub content: String,
     /// The compression of payloads: `auto`, `none`, `gzip`, ...
     pub compression: String,
+    /// All options of decoding, as the decoder keeps them; `None` in decisions of the first
+    /// versions, which had no more than the two words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<serde_json::Value>,
     /// Why, for people.
     pub reason: String,
 }
@@ -38,7 +42,9 @@ pub struct FormatDecision {
 impl FormatDecision {
     /// Whether payloads are decoded the same by both, whatever the reasons.
     fn decodes_like(&self, other: &Self) -> bool {
-        self.content == other.content && self.compression == other.compression
+        self.content == other.content
+            && self.compression == other.compression
+            && self.options == other.options
     }
 }
 

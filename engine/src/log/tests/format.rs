@@ -6,6 +6,7 @@ fn decision(compression: &str, reason: &str) -> FormatDecision {
     FormatDecision {
         content: "json".to_owned(),
         compression: compression.to_owned(),
+        options: None,
         reason: reason.to_owned(),
     }
 }
@@ -27,6 +28,12 @@ fn what_decodes_the_same_is_the_same_decision_and_another_is_the_next_one() {
     );
     assert_eq!(decide("auto", "again"), second);
     assert_eq!(decide("none", "back").number, 3);
+    let otherwise = FormatDecision {
+        options: Some(serde_json::json!({"delimited": {"has_header": false}})),
+        ..decision("none", "other options")
+    };
+    let fourth = now(decide_format(&store, &host, otherwise)).unwrap();
+    assert_eq!(fourth.number, 4, "other options decode otherwise");
     let stored = |name: &str| {
         memory
             .objects()
@@ -34,5 +41,5 @@ fn what_decodes_the_same_is_the_same_decision_and_another_is_the_next_one() {
             .filter(|(at, _)| at.starts_with(name))
             .count()
     };
-    assert_eq!(stored("_formats/"), 3);
+    assert_eq!(stored("_formats/"), 4);
 }
