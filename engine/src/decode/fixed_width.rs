@@ -20,7 +20,7 @@ use crate::types::RejectCode;
 
 /// Lines of fields at fixed places.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct FixedWidthOptions {
     /// The fields; at least one.
     pub columns: Vec<FixedColumn>,
@@ -50,6 +50,7 @@ impl Default for FixedWidthOptions {
 
 /// A field at a fixed place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FixedColumn {
     /// Its name.
     pub name: String,

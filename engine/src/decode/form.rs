@@ -26,7 +26,7 @@ use crate::types::RejectCode;
 
 /// Forms as browsers send them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct FormOptions {
     /// The types of fields, by name, as they were decided; the others follow `infer`.
     pub types: BTreeMap<String, FieldType>,

@@ -17,7 +17,7 @@ use crate::types::RejectCode;
 
 /// Lines as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct LinesOptions {
     /// The name of the field.
     pub field: String,

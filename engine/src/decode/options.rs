@@ -15,7 +15,7 @@ use super::xml::XmlOptions;
 
 /// What a decoder is told of the payloads of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ContentOptions {
     /// The format of contents.
     pub format: FormatChoice,

@@ -23,7 +23,7 @@ use crate::types::RejectCode;
 
 /// Text that a regular expression takes apart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RegexOptions {
     /// The expression. There is none at first, and one is needed.
     pub pattern: Option<Pattern>,

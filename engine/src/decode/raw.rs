@@ -16,7 +16,7 @@ use crate::types::RejectCode;
 
 /// Contents as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RawOptions {
     /// The name of the field.
     pub field: String,

@@ -9,7 +9,7 @@ use crate::decode::options::OptionError;
 
 /// Text of fields with a delimiter between them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct DelimitedOptions {
     /// What stands between fields; a comma for CSV and a tab for TSV where nothing is said.
     pub delimiter: Option<Mark>,

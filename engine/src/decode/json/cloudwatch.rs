@@ -25,7 +25,7 @@ use crate::types::RejectCode;
 
 /// Envelopes of CloudWatch Logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct CloudWatchOptions {
     /// Whether a message that is a JSON object or list is parsed; any other stays text.
     #[serde(rename = "parse_messages")]

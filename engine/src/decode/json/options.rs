@@ -6,7 +6,7 @@ use crate::decode::options::OptionError;
 
 /// JSON that is not taken just as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct JsonOptions {
     /// Whether the items of a list at the root are events. Else the list is one event with the
     /// field `root_array_field`.

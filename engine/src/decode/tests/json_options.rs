@@ -204,7 +204,7 @@ fn each_log_event_is_an_event() {
         ]
     );
     let nested: ContentOptions = serde_json::from_str(
-        r#"{"format":"cloudwatch","cloudwatch":{"nested_json":true,"keep_message_text":true}}"#,
+        r#"{"format":"cloudwatch","cloudwatch":{"parse_messages":true,"keep_message_text":true}}"#,
     )
     .unwrap();
     let found = one(&nested, ENVELOPE.as_bytes());

@@ -11,23 +11,23 @@ use crate::types::RejectCode;
 /// Options of all formats of text, as they are stored.
 const OPTIONS: &[&str] = &[
     r#"{"format":"csv"}"#,
-    r#"{"format":"tsv","delimited":{"quote":null,"infer":false,"short_lines":"fill"}}"#,
-    r#"{"format":"csv","delimited":{"escape":"\\","trim":true,"has_header":false}}"#,
-    r#"{"format":"csv","delimited":{"columns":["a","b"],"types":{"a":"int64","b":"float64"}}}"#,
+    r#"{"format":"tsv","csv":{"quote":null,"infer_types":false,"short_lines":"fill"}}"#,
+    r#"{"format":"csv","csv":{"escape":"\\","trim":true,"header":false}}"#,
+    r#"{"format":"csv","csv":{"columns":["a","b"],"types":{"a":"int64","b":"float64"}}}"#,
     r#"{"format":"json","json":{"nested_json_fields":["a","b.a"],"keep_nested_text":true}}"#,
     r#"{"format":"json","json":{"split_root_array":false,"store_json_as_string":"beside"}}"#,
     r#"{"format":"json","json":{"store_json_as_string":"only","json_text_field":"a"}}"#,
-    r#"{"format":"cloudwatch","cloudwatch":{"nested_json":true}}"#,
+    r#"{"format":"cloudwatch","cloudwatch":{"parse_messages":true}}"#,
     r#"{"format":"xml"}"#,
-    r#"{"format":"xml","xml":{"record":"a/b","lists":["b"],"infer":false,"trim":false,"name_field":null,"null_values":[""]}}"#,
+    r#"{"format":"xml","xml":{"record_path":"a/b","list_fields":["b"],"infer_types":false,"trim":false,"name_field":null,"null_values":[""]}}"#,
     r#"{"format":"lines"}"#,
     r#"{"format":"raw"}"#,
     r#"{"format":"fixed_width","fixed_width":{"columns":[{"name":"a","width":2},{"name":"b","width":3}]}}"#,
     r#"{"format":"fixed_width","fixed_width":{"columns":[{"name":"a","start":2,"width":1}],"trim":false,"short_lines":"reject"}}"#,
     r#"{"format":"regex","regex":{"pattern":"(?<a>[a-z]+)?,(?<b>.)"}}"#,
-    r#"{"format":"regex","regex":{"pattern":"(?s)(?<a>.*)\"(?<b>.*)","unit":"content","infer":false}}"#,
+    r#"{"format":"regex","regex":{"pattern":"(?s)(?<a>.*)\"(?<b>.*)","unit":"content","infer_types":false}}"#,
     r#"{"format":"form"}"#,
-    r#"{"format":"form","form":{"infer":false,"lists":["a"]}}"#,
+    r#"{"format":"form","form":{"infer_types":false,"list_fields":["a"]}}"#,
 ];
 
 fn options() -> impl Strategy<Value = ContentOptions> {

@@ -73,7 +73,7 @@ fn a_line_of_fixed_width_becomes(#[case] payload: &str, #[case] expected: &[&str
 #[test]
 fn fixed_width_has_its_options() {
     let fixed = options(&format!(
-        r#"{FIXED},"trim":false,"infer":false,"null_values":["    "],"short_lines":"reject"}}}}"#
+        r#"{FIXED},"trim":false,"infer_types":false,"null_values":["    "],"short_lines":"reject"}}}}"#
     ));
     assert_eq!(
         one(&fixed, b"    ab     042\n  17abc\n"),
@@ -115,7 +115,7 @@ fn a_line_that_matches_becomes(#[case] payload: &str, #[case] expected: &[&str])
 #[test]
 fn a_pattern_may_match_whole_contents() {
     let whole = options(
-        r#"{"format":"regex","regex":{"pattern":"(?s)^(?<level>\\w+): (?<text>.*)$","unit":"content","infer":false}}"#,
+        r#"{"format":"regex","regex":{"pattern":"(?s)^(?<level>\\w+): (?<text>.*)$","unit":"content","infer_types":false}}"#,
     );
     assert_eq!(
         one(&whole, b"WARN: 1\nand 2\r\n\n"),
@@ -168,7 +168,7 @@ fn a_form_becomes(#[case] payload: &str, #[case] expected: &[&str]) {
 #[test]
 fn forms_have_their_options() {
     let form = options(
-        r#"{"format":"form","form":{"infer":false,"types":{"n":"int64"},"null_values":[""],"lists":["l"]}}"#,
+        r#"{"format":"form","form":{"infer_types":false,"types":{"n":"int64"},"null_values":[""],"list_fields":["l"]}}"#,
     );
     assert_eq!(
         one(&form, b"a=1&b=&n=2&l=x"),

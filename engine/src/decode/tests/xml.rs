@@ -73,7 +73,7 @@ fn entities_are_never_expanded() {
 
 #[test]
 fn records_stand_at_their_path() {
-    let options = xml(r#","record":"/batch/items/item""#);
+    let options = xml(r#","record_path":"/batch/items/item""#);
     let payload = "<batch><head><item>0</item></head><items n='2'><item>1</item>\
         <other><item>3</item></other><item a='x'><item>2</item></item></items><items><item/></items></batch>";
     assert_eq!(
@@ -98,7 +98,7 @@ fn records_stand_at_their_path() {
     let decoded = decode_as(&options, &[b"<batch/>", b"<batch><items/></batch>"]);
     assert_eq!(decoded.counts.empty, 2);
     for path in ["", "/", "a//b", "a/"] {
-        let options = xml(&format!(r#","record":"{path}""#));
+        let options = xml(&format!(r#","record_path":"{path}""#));
         assert!(options.check().is_err(), "{path}");
     }
 }
@@ -111,7 +111,7 @@ fn xml_has_its_options() {
         [r##"{"#name":"click","@x":1}"##, r##"{"#name":"view"}"##]
     );
     let options = xml(
-        r##","lists":["a"],"infer":false,"types":{"n":"int64","@n":"string"},"null_values":[""],"trim":false"##,
+        r##","list_fields":["a"],"infer_types":false,"types":{"n":"int64","@n":"string"},"null_values":[""],"trim":false"##,
     );
     assert_eq!(
         one(
@@ -128,7 +128,7 @@ fn xml_has_its_options() {
 
 #[test]
 fn lists_keep_one_type_where_they_are_named() {
-    let options = xml(r#","lists":["a"]"#);
+    let options = xml(r#","list_fields":["a"]"#);
     let decoded = decode_as(&options, &[b"<r><a>1</a></r>", b"<r><a>1</a><a>2</a></r>"]);
     let list = DataType::List(Box::new(DataType::Int53));
     assert_eq!(types_of(&decoded), [("a".to_owned(), list)]);

@@ -9,7 +9,7 @@ use crate::decode::options::OptionError;
 
 /// XML documents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct XmlOptions {
     /// The path of the elements that are events: names with `/` between them, from the root on. The
     /// root element itself where nothing is said.
