@@ -15,16 +15,17 @@ use crate::kinesis::TestStream;
 use crate::lake::Lake;
 use crate::ledger::Ledger;
 use crate::node::{KillAt, Node, NodeOptions, Phase};
+use crate::paths;
 use crate::source::SourceFile;
 use crate::target::{self, Target};
 use crate::traffic::Traffic;
-use crate::{paths, wait};
+use crate::wait::{self, Reached};
 
 /// How long a node may live before it is killed from outside, wherever it is.
 const LIFE: Duration = Duration::from_secs(8);
 
-/// How long a node may take to commit all that is left at the end.
-const CATCH_UP: Duration = Duration::from_secs(180);
+/// How long nothing may be committed while something is left at the end.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Kills between two looks at the target and two changes of the stream.
 const LOOK_EVERY: usize = 10;
@@ -200,7 +201,7 @@ impl Storm<'_> {
     }
 
     /// What is committed so far is a part of what was put.
-    async fn look(&self) -> Lake {
+    async fn look(&self) {
         let lake = self.target.lake(&self.source.name).await;
         let lake = lake.unwrap_or_else(|finding| self.wrong(&finding));
         // Taken after the lake was read, so it has all that can be in there.
@@ -208,7 +209,7 @@ impl Storm<'_> {
         lake.holds_part_of(&ledger)
             .unwrap_or_else(|finding| self.wrong(&finding));
         println!("{} starts: {lake}", self.report.starts);
-        lake
+        self.traffic.has_read(payloads_of(&lake) as usize);
     }
 
     fn wrong(&self, finding: &str) -> ! {
@@ -229,7 +230,7 @@ impl Storm<'_> {
         let ledger = self.traffic.stop().await;
         let (target, name) = (self.target, self.source.name.clone());
         let what = format!("all is committed (seed {})", self.plan.seed);
-        wait::until(&what, CATCH_UP, async || {
+        wait::while_it_grows(&what, PATIENCE, async || {
             assert_eq!(
                 node.process().ended(),
                 None,
@@ -263,14 +264,20 @@ impl Storm<'_> {
     }
 }
 
-async fn is_complete(target: &Target, name: &str, ledger: &Ledger) -> Result<(), String> {
+async fn is_complete(target: &Target, name: &str, ledger: &Ledger) -> Result<(), Reached> {
     let lake = target.lake(name).await;
     let lake = lake.unwrap_or_else(|finding| panic!("{finding}"));
-    let counted: u64 = lake.counts.values().map(|counts| counts.payloads).sum();
-    if counted == ledger.len() as u64 {
+    let count = payloads_of(&lake);
+    if count == ledger.len() as u64 {
         return Ok(());
     }
-    Err(format!("{counted} of {} payloads; {lake}", ledger.len()))
+    let said = format!("{count} of {} payloads; {lake}", ledger.len());
+    Err(Reached { count, said })
+}
+
+/// Payloads that are accounted for: as rows, as rejects, or as nothing.
+fn payloads_of(lake: &Lake) -> u64 {
+    lake.counts.values().map(|counts| counts.payloads).sum()
 }
 
 impl Report {

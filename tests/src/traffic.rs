@@ -2,7 +2,7 @@
 //! merges go on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -17,13 +17,17 @@ use crate::ledger::Ledger;
 /// How often records are put.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// Payloads that may wait to be read. A writer that never waits for a reader that is killed all the
+/// time puts more than can be read in the end.
+const MOST_UNREAD: usize = 20_000;
+
 /// A running writer.
 pub struct Traffic {
     stream: TestStream,
     /// Held while records are put, so what it shows is what the stream has.
     ledger: Arc<Mutex<Ledger>>,
     random: StdRng,
-    stop: Arc<AtomicBool>,
+    signs: Arc<Signs>,
     writing: Option<JoinHandle<()>>,
 }
 
@@ -31,14 +35,14 @@ impl Traffic {
     /// Begins to put `batch` records ten times a second.
     pub fn start(stream: TestStream, batch: usize, seed: u64) -> Self {
         let ledger = Arc::new(Mutex::new(Ledger::new()));
-        let stop = Arc::new(AtomicBool::new(false));
+        let signs = Arc::new(Signs::default());
         let writer = Writer::new(batch, seed);
-        let writing = writer.run(stream.clone(), Arc::clone(&ledger), Arc::clone(&stop));
+        let writing = writer.run(stream.clone(), Arc::clone(&ledger), Arc::clone(&signs));
         Self {
             stream,
             ledger,
             random: StdRng::seed_from_u64(seed),
-            stop,
+            signs,
             writing: Some(tokio::spawn(writing)),
         }
     }
@@ -46,6 +50,11 @@ impl Traffic {
     /// What the stream has taken. Nothing is put while the guard lives.
     pub async fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().await
+    }
+
+    /// Tells the writer how many payloads have been read so far.
+    pub fn has_read(&self, payloads: usize) {
+        self.signs.read.store(payloads, Ordering::Relaxed);
     }
 
     /// Splits a Kinesis shard or merges two, so that `least` to `most` are open. Says which.
@@ -71,7 +80,7 @@ impl Traffic {
     /// # Panics
     /// When the writer has panicked: the server refused a put.
     pub async fn stop(mut self) -> Ledger {
-        self.stop.store(true, Ordering::Relaxed);
+        self.signs.stop.store(true, Ordering::Relaxed);
         let writing = self.writing.take().expect("it is stopped once");
         writing.await.expect("the writer goes on to its end");
         std::mem::take(&mut *self.ledger.lock().await)
@@ -80,8 +89,16 @@ impl Traffic {
 
 impl Drop for Traffic {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.signs.stop.store(true, Ordering::Relaxed);
     }
+}
+
+/// What the writer is told.
+#[derive(Default)]
+struct Signs {
+    stop: AtomicBool,
+    /// Payloads that have been read.
+    read: AtomicUsize,
 }
 
 struct Writer {
@@ -103,10 +120,14 @@ impl Writer {
         }
     }
 
-    async fn run(mut self, stream: TestStream, ledger: Arc<Mutex<Ledger>>, stop: Arc<AtomicBool>) {
+    async fn run(mut self, stream: TestStream, ledger: Arc<Mutex<Ledger>>, signs: Arc<Signs>) {
         let mut tick = tokio::time::interval(INTERVAL);
-        while !stop.load(Ordering::Relaxed) {
+        while !signs.stop.load(Ordering::Relaxed) {
             tick.tick().await;
+            let unread = ledger.lock().await.len() - signs.read.load(Ordering::Relaxed);
+            if unread > MOST_UNREAD {
+                continue;
+            }
             let mut records = self.events.mixed(self.batch);
             records.extend(self.aggregates.pop());
             let mut ledger = ledger.lock().await;
