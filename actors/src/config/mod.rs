@@ -1,6 +1,6 @@
 //! The settings of a data source: from a TOML file, a text or Rust, with one set of checks.
 //!
-//! [`reference::KEYS`] says which keys there are and what they are by default; `document` reads
+//! [`reference::keys`] says which keys there are and what they are by default; `document` reads
 //! TOML by it, `resolve` applies the rules between keys, and [`ConfigError`] names everything that
 //! is wrong, each with its place.
 

@@ -51,6 +51,8 @@ pub struct ContentSettings {
     /// What decoders are told: format, compression, limits of expansion, and what holds for the
     /// format.
     pub options: ContentOptions,
+    /// Whether a new data source waits for its first data where its format is to be found out.
+    pub wait_for_data: bool,
     /// Deepest nesting of an event.
     pub max_depth: usize,
     /// Largest event, in bytes.

@@ -6,6 +6,7 @@ fn decision(compression: &str, reason: &str) -> FormatDecision {
     FormatDecision {
         content: "json".to_owned(),
         compression: compression.to_owned(),
+        options: None,
         reason: reason.to_owned(),
     }
 }
@@ -15,7 +16,9 @@ fn what_decodes_the_same_is_the_same_decision_and_another_is_the_next_one() {
     let memory = Memory::new(NOW);
     let (store, host) = (memory.store(), memory.host());
     let decide = |compression, reason| {
-        now(decide_format(&store, &host, decision(compression, reason))).unwrap()
+        let wanted = decision(compression, reason);
+        let will_do = |stored: &FormatDecision| stored.compression == compression;
+        now(decide_format(&store, &host, wanted, will_do)).unwrap()
     };
     let first = decide("none", "first");
     assert_eq!(first.number, 1);
