@@ -211,6 +211,20 @@ impl DataSource {
         &self.kinesis
     }
 
+    /// The same with other options of decoding.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_content_options(mut self, options: ContentOptions) -> Self {
+        self.content.options = options;
+        self
+    }
+
+    /// The same with another target.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_target_url(mut self, url: TargetUrl) -> Self {
+        self.target.url = url;
+        self
+    }
+
     /// What the payloads are.
     pub fn content(&self) -> &ContentSettings {
         &self.content
