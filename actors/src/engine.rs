@@ -5,8 +5,8 @@
 //! and encoding.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 use shardmill_engine::budget::Budget;
@@ -238,6 +238,7 @@ impl World {
             meter,
             faults,
             pressure: self.pressure.clone(),
+            decided: OnceLock::new(),
         });
         let source = Source::new(context, faults_inbox, commits, outcome);
         self.sources.insert(key, source.start());

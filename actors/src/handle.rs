@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use shardmill_engine::budget::Budget;
 use shardmill_engine::ports::Host;
+use shardmill_engine::preview::Preview;
 use shardmill_engine::types::TimestampMs;
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -137,6 +138,12 @@ impl Handle {
         self.shared
             .meter
             .snapshot(&self.shared.budget, self.shared.host.now())
+    }
+
+    /// The sample of a new source that its format was decided by: a preview, and no committed data.
+    /// `None` before that, after the first commit, and where no format had to be found out.
+    pub fn preview(&self) -> Option<Arc<Preview>> {
+        self.shared.meter.preview()
     }
 
     /// Asks the source to finish what is in flight, commit it and end. Returns at once.

@@ -10,10 +10,12 @@ mod engine;
 mod error;
 mod handle;
 mod pipeline;
+pub mod preview;
 pub mod probe;
 pub mod progress;
 
 pub use engine::Shardmill;
 pub use error::Error;
 pub use handle::{CommittedWindow, Handle, News, Subscription};
+pub use preview::{preview, preview_blocking};
 pub use shardmill_engine::{log, ports, types};

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use dashmap::DashMap;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use shardmill_engine::budget::Budget;
+use shardmill_engine::preview::Preview;
 use shardmill_engine::types::{Counts, KinesisShardId, TimestampMs};
 
 /// A snapshot of a source at work.
@@ -19,7 +20,7 @@ use shardmill_engine::types::{Counts, KinesisShardId, TimestampMs};
 pub struct Progress {
     /// The name of the source.
     pub source: String,
-    /// `starting`, `running`, `stopping`, `stopped` or `failed`.
+    /// `starting`, `waiting` (for the first data), `running`, `stopping`, `stopped` or `failed`.
     pub state: String,
     /// The process's generation on the source; 0 before it has one.
     pub generation: u64,
@@ -178,6 +179,7 @@ struct State {
     started: TimestampMs,
     decoded: Counts,
     committed: CommittedProgress,
+    preview: Option<Arc<Preview>>,
 }
 
 impl Meter {
@@ -190,6 +192,7 @@ impl Meter {
                 started: now,
                 decoded: Counts::default(),
                 committed: CommittedProgress::default(),
+                preview: None,
             }),
             fetches: AtomicU64::new(0),
             read_records: AtomicU64::new(0),
@@ -217,6 +220,15 @@ impl Meter {
 
     pub(crate) fn set_state(&self, name: &'static str) {
         self.lock().name = name;
+    }
+
+    /// The sample that the source was decided by, until its first commit.
+    pub(crate) fn set_preview(&self, preview: Option<Preview>) {
+        self.lock().preview = preview.map(Arc::new);
+    }
+
+    pub(crate) fn preview(&self) -> Option<Arc<Preview>> {
+        self.lock().preview.clone()
     }
 
     pub(crate) fn set_generation(&self, generation: u64) {
@@ -353,6 +365,23 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_preview_is_shown_until_it_is_taken_away() {
+        let payloads = [bytes::Bytes::from_static(b"{}")];
+        let seen = shardmill_engine::preview::preview(
+            &payloads,
+            &Default::default(),
+            Default::default(),
+            &Default::default(),
+        );
+        let meter = Meter::new("clicks", 0);
+        assert_eq!(meter.preview(), None);
+        meter.set_preview(Some(seen.preview.clone()));
+        assert_eq!(meter.preview().as_deref(), Some(&seen.preview));
+        meter.set_preview(None);
+        assert_eq!(meter.preview(), None);
+    }
 
     #[test]
     fn a_snapshot_shows_what_was_written() {

@@ -14,10 +14,12 @@ fn page() -> String {
 }
 
 /// What errors' codes begin with.
-const AREAS: [&str; 16] = [
+const AREAS: [&str; 18] = [
     "config",
     "connection",
     "stream",
+    "content",
+    "preview",
     "target",
     "source",
     "log",
@@ -76,6 +78,10 @@ fn codes() -> BTreeSet<String> {
         .chain(PLANNED.iter().map(|(path, _)| *path));
     for key in keys {
         codes.remove(key);
+        // And sections, which are named too.
+        for (dot, _) in key.match_indices('.') {
+            codes.remove(&key[..dot]);
+        }
     }
     // A key and a code at once; and a file's name.
     codes.insert("engine.threads".to_owned());

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shardmill::adapters::{KinesisStream, LocalStore, StreamId};
-use shardmill::config::{DataSource, StartFrom};
+use shardmill::config::{ContentFormat, DataSource, StartFrom};
 use shardmill::demo::endpoint::{self, Endpoint};
 use shardmill::{Handle, Shardmill};
 use shardmill_benches::allocator::keep_freed_memory;
@@ -187,6 +187,7 @@ fn start(url: &str, folder: &std::path::Path) -> Outcome<Handle> {
     let source = DataSource::builder(STREAM)
         .stream(STREAM)
         .read_from(StartFrom::Start)
+        .content_format(ContentFormat::Json)
         .shards(4)
         .target_folder(folder)
         .execution_parallelism(LANES)

@@ -20,4 +20,6 @@ pub mod parquet;
 
 pub mod log;
 
+pub mod preview;
+
 pub mod verify;

@@ -24,6 +24,27 @@ pub fn report(program: &str, arguments: &[&str]) -> Vec<Value> {
     json_lines(&String::from_utf8_lossy(&output))
 }
 
+/// Runs `shardmill` to its end, however it ends; gives its exit code and the JSON objects that it
+/// printed.
+///
+/// # Panics
+/// When it cannot be started, or a signal ends it.
+pub fn outcome(program: &str, arguments: &[&str]) -> (i32, Vec<Value>) {
+    let output = command(program, arguments).output();
+    let output = output.expect("the command line can be started");
+    let exit = output.status.code().expect("it ends by itself");
+    (exit, json_lines(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// Runs `shardmill` to its end; gives what it printed.
+///
+/// # Panics
+/// When it fails.
+pub fn text(program: &str, arguments: &[&str]) -> String {
+    let output = process::run("shardmill", command(program, arguments), b"");
+    String::from_utf8_lossy(&output).into_owned()
+}
+
 /// Runs `shardmill verify`, which has to find nothing.
 ///
 /// # Panics

@@ -23,6 +23,8 @@ pub struct SourceFile {
     pub lanes: u32,
     /// `engine.memory_budget`, in MiB.
     pub memory_mib: u32,
+    /// `content.format`.
+    pub format: String,
     /// More lines, table headers included.
     pub more: String,
 }
@@ -41,6 +43,7 @@ impl SourceFile {
             shards: 1,
             lanes: 1,
             memory_mib: 256,
+            format: "json".into(),
             more: String::new(),
         }
     }
@@ -62,6 +65,7 @@ impl SourceFile {
             shards,
             lanes,
             memory_mib,
+            format,
             more,
             ..
         } = self;
@@ -80,6 +84,9 @@ stream = "{stream}"
 connection = "local"
 read_from = "{read_from}"
 shards = {shards}
+
+[content]
+format = "{format}"
 
 [target]
 url = "{target}"

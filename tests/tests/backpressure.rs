@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shardmill::adapters::LocalStore;
-use shardmill::config::{DataSource, MemoryPlan, StartFrom};
+use shardmill::config::{ContentFormat, DataSource, MemoryPlan, StartFrom};
 use shardmill::{Handle, Shardmill};
 use shardmill_engine::types::WindowLength;
 use shardmill_tests::memory_stream::MemoryStream;
@@ -51,6 +51,7 @@ fn start(
     let source = DataSource::builder("slow")
         .stream("slow")
         .read_from(StartFrom::Start)
+        .content_format(ContentFormat::Json)
         .shards(4)
         .execution_parallelism(lanes)
         .target_folder(folder)

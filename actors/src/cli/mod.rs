@@ -7,6 +7,7 @@ mod exit;
 mod inspect;
 mod live;
 mod output;
+mod preview;
 mod run;
 mod signals;
 mod verify;
@@ -30,6 +31,7 @@ type Outcome = Result<Exit, Failure>;
 const EXAMPLES: &str = "\
 Examples:
   shardmill demo                          see it work, without an AWS account
+  shardmill preview --stream clicks --region eu-west-1   what is on a stream
   shardmill check source.toml --wait      wait until the stream and the target can be used
   shardmill run source.toml               until Ctrl-C
   shardmill inspect source.toml --json    for programs
@@ -66,6 +68,7 @@ pub struct Cli {
 enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::DemoCommand),
+    Preview(preview::Preview),
     Check(check::Check),
     Run(run::Run),
     Inspect(inspect::Inspect),
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
     let (json, outcome) = match cli.command {
         #[cfg(feature = "demo")]
         Command::Demo(command) => (command.json.json, command.run()),
+        Command::Preview(command) => (command.json.json, command.run()),
         Command::Check(command) => (command.json.json, command.run()),
         Command::Run(command) => (command.json.json, command.run()),
         Command::Inspect(command) => (command.json.json, command.run()),

@@ -100,9 +100,14 @@ impl DataSourceBuilder {
         self.number("kinesis.shards", u64::from(shards))
     }
 
-    /// The format of every payload.
+    /// The format of payloads.
     pub fn content_format(self, format: ContentFormat) -> Self {
         self.text("content.format", format.as_str())
+    }
+
+    /// Whether a new data source whose format is to be found out waits for its first data.
+    pub fn wait_for_data(self, wait: bool) -> Self {
+        self.value("content.wait_for_data", Value::Bool(wait))
     }
 
     /// How payloads are compressed.

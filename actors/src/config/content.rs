@@ -36,6 +36,7 @@ impl Resolver<'_, '_> {
         };
         Some(ContentSettings {
             options: self.options(base, folder)?,
+            wait_for_data: self.value("content.wait_for_data") == Some(Value::Bool(true)),
             max_depth: self.size("content.max_depth")?,
             max_event_size: self.size("content.max_event_size")?,
         })

@@ -14,6 +14,7 @@ pub mod reference;
 mod resolve;
 mod source;
 mod value;
+mod written;
 
 pub use builder::DataSourceBuilder;
 pub use memory::{
@@ -33,6 +34,8 @@ pub use source::{
     TargetUrl,
 };
 pub use value::{Kind, StartFrom, format_size};
+#[cfg(feature = "cli")]
+pub(crate) use written::Remarks;
 
 #[cfg(test)]
 mod content_tests;

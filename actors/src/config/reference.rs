@@ -290,7 +290,7 @@ pub const PLANNED: &[(&str, &str)] = &[
 /// Values that the design names and this version does not know.
 pub const PLANNED_VALUES: &[(&str, &[&str])] = &[(
     "content.format",
-    &["auto", "avro_confluent", "avro_glue", "protobuf"],
+    &["avro_confluent", "avro_glue", "protobuf"],
 )];
 
 /// Other names that people know keys and sections by: where, the other name, ours.

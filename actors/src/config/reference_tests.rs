@@ -143,6 +143,47 @@ fn every_key_that_is_read_changes_the_data_source() {
 }
 
 #[test]
+fn what_is_written_as_a_file_is_read_back() {
+    let again = |text: &str| {
+        let secret = |name: &str| (name == "SHARDMILL_EXTERNAL_ID").then(|| "none".to_owned());
+        DataSource::read("t", text, None, &secret).unwrap_or_else(|e| panic!("{e}\n{text}"))
+    };
+    for format in ContentFormat::ALL {
+        let mut entries = everything(format);
+        let whole = read(&entries);
+        assert_eq!(again(&whole.to_toml()), whole);
+        // Texts that TOML or the filling in of variables would take for something else.
+        for (key, value) in &mut entries {
+            if matches!(key.kind, Kind::Text | Kind::TextOrNone) && key.path.starts_with("content.")
+            {
+                *value = "'a\"$$b\\t'".to_owned();
+            }
+        }
+        let odd = read(&entries);
+        assert_eq!(again(&odd.to_toml()), odd);
+    }
+    let least = DataSource::builder("clicks")
+        .stream("clickstream")
+        .target("./lake")
+        .build()
+        .unwrap();
+    let text = least.to_toml();
+    assert_eq!(again(&text), least);
+    let written: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .collect();
+    let expected = [
+        "name = \"clicks\"",
+        "[kinesis]",
+        "stream = \"clickstream\"",
+        "[target]",
+        "url = \"./lake\"",
+    ];
+    assert_eq!(written, expected);
+}
+
+#[test]
 fn every_option_of_the_decoder_has_a_key_with_the_same_default() {
     let columns = FixedWidthOptions {
         columns: vec![FixedColumn {

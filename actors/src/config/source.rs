@@ -51,6 +51,8 @@ pub struct ContentSettings {
     /// What decoders are told: format, compression, limits of expansion, and what holds for the
     /// format.
     pub options: ContentOptions,
+    /// Whether a new data source waits for its first data where its format is to be found out.
+    pub wait_for_data: bool,
     /// Deepest nesting of an event.
     pub max_depth: usize,
     /// Largest event, in bytes.
@@ -207,6 +209,20 @@ impl DataSource {
     /// What is read.
     pub fn kinesis(&self) -> &KinesisSettings {
         &self.kinesis
+    }
+
+    /// The same with other options of decoding.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_content_options(mut self, options: ContentOptions) -> Self {
+        self.content.options = options;
+        self
+    }
+
+    /// The same with another target.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_target_url(mut self, url: TargetUrl) -> Self {
+        self.target.url = url;
+        self
     }
 
     /// What the payloads are.

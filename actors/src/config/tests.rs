@@ -58,7 +58,12 @@ fn the_smallest_configuration_has_every_default() {
         source.content().options.compression,
         ContentCompression::Auto
     );
-    assert_eq!(source.content().options, ContentOptions::default());
+    let auto = ContentOptions {
+        format: ContentFormat::Auto,
+        ..ContentOptions::default()
+    };
+    assert_eq!(source.content().options, auto);
+    assert!(!source.content().wait_for_data);
     assert_eq!(source.parquet(), &ParquetOptions::default());
     assert_eq!(source.engine().memory.budget, 256 << 20);
     assert_eq!(source.engine().stop_deadline, Duration::from_secs(30));
@@ -238,7 +243,6 @@ fn keys_and_values_that_are_still_to_come_say_so() {
     for text in [
         with("fan_out = \"consumer\"", ""),
         with("", "retention = \"30 days\""),
-        with("", "[content]\nformat = \"auto\""),
         with("", "[content]\nformat = \"protobuf\""),
         with("", "[statistics]\nreal_time = true"),
         with("", "[[lookup]]\nname = \"x\""),

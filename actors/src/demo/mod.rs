@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use shardmill_engine::ports::Store;
 
 use crate::adapters::{KinesisStream, LocalStore, StreamId};
-use crate::config::{DataSource, StartFrom};
+use crate::config::{ContentFormat, DataSource, StartFrom};
 use crate::engine::Shardmill;
 use crate::error::Error;
 use crate::handle::{Handle, News};
@@ -147,6 +147,7 @@ fn source(options: &DemoOptions) -> Result<DataSource, Error> {
         .stream(STREAM)
         .region(endpoint::REGION)
         .read_from(StartFrom::Start)
+        .content_format(ContentFormat::Json)
         .shards(KINESIS_SHARDS)
         .target_folder(&options.folder)
         .execution_parallelism(LANES)

@@ -1,13 +1,13 @@
 //! What all actors of one source share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use shardmill_engine::budget::Budget;
 use shardmill_engine::ports::{Host, Store, Stream};
 
 use super::lifeline::FaultSender;
 use super::settings::Settings;
-use super::workers::{SourceKey, Workers};
+use super::workers::{DecodePlan, SourceKey, Workers};
 use crate::progress::Meter;
 
 /// The world of one source: its ports, its settings, and what it shares with other sources.
@@ -23,4 +23,13 @@ pub(crate) struct SourceContext {
     pub faults: FaultSender,
     /// Counts how often a reader found no credit; lanes answer by encoding early.
     pub pressure: tokio::sync::watch::Sender<u64>,
+    /// What decoders go by, once the source is open and that is decided.
+    pub decided: OnceLock<Arc<DecodePlan>>,
+}
+
+impl SourceContext {
+    /// What decoders go by.
+    pub(crate) fn decode_plan(&self) -> &Arc<DecodePlan> {
+        self.decided.get().unwrap_or(&self.settings.decode)
+    }
 }

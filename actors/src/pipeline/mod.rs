@@ -7,6 +7,7 @@
 mod clean_up;
 mod committer;
 mod context;
+mod deciding;
 mod lane;
 mod lifeline;
 mod opening;
@@ -19,6 +20,6 @@ mod workers;
 
 pub(crate) use context::SourceContext;
 pub(crate) use lifeline::Fault;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Settings, decode_plan};
 pub(crate) use source::{Source, StopSource, StopSourceNow};
 pub(crate) use workers::{SourceKey, Workers};

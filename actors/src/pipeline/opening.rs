@@ -3,18 +3,19 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use shardmill_engine::decode::ContentOptions;
 use shardmill_engine::log::{
-    self, Cleanup, FormatDecision, Identity, LaneLog, LaneState, LogError, SourceOptions,
-    SourceRecord,
+    self, Cleanup, Identity, LaneLog, LaneState, LogError, SourceOptions, SourceRecord,
 };
 use shardmill_engine::ports::{ShardFilter, ShardList, StreamError};
+use shardmill_engine::preview::Preview;
 use shardmill_engine::source::{EARLIEST_WINDOW, first_lanes, lost_positions};
 use shardmill_engine::types::{Generation, ProcessId, TimestampMs};
 
 use super::clean_up::report;
 use super::committer::public;
 use super::context::SourceContext;
+use super::deciding::{self, Deciding};
+use super::workers::DecodePlan;
 use crate::config::StartFrom;
 use crate::error::Error;
 
@@ -57,6 +58,8 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
         (None, StartFrom::Now) => Some(listing.server_time),
         (None, StartFrom::At(time)) => Some(time),
     };
+    // Before anything is put: where nothing can be found out, nothing is left behind.
+    let deciding = deciding::decide(&context, start).await?;
     let options = SourceOptions {
         name: settings.name.clone(),
         stream: settings.stream.clone(),
@@ -65,6 +68,10 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let record = log::open_source(store, host, options).await?;
+    let Deciding { decision, preview } = match deciding {
+        Some(deciding) => deciding,
+        None => deciding::wait_for_data(&context, record.start_ms).await?,
+    };
     let identity = identity();
     let generation = log::take_generation(store, host, &identity).await?;
     tracing::info!(
@@ -80,12 +87,34 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
         log::claim_lanes::<_, _, Error>(store, host, &identity, generation, lanes, first).await?;
     // Only now: whoever had the lanes before can no longer commit under a decision that we have not
     // seen, so the numbers that commits name never go down.
-    let format = log::decide_format(store, host, decision(&settings.decode.content)).await?;
+    let (format, content) = deciding::store(&context, decision).await?;
+    // A source opens once.
+    let _ = context.decided.set(Arc::new(DecodePlan {
+        limits: settings.decode.limits.clone(),
+        content,
+    }));
+    // Nothing depends on it, so no failure of it matters.
+    if let Err(error) = keep_preview(&context, &logs, preview).await {
+        tracing::warn!(source = %settings.name, %error, "the preview is not kept");
+    }
     check_positions(&context, &logs, listing.server_time).await?;
-    let mut cleanup = Cleanup::new(&logs);
+    let cleanup = clean_up(&context, &mut logs).await;
+    Ok(Opened {
+        record,
+        generation,
+        logs,
+        listing,
+        cleanup,
+        format,
+    })
+}
+
+/// Removes what ended claims have left, before anything is read.
+async fn clean_up(context: &SourceContext, logs: &mut [LaneLog]) -> Option<Cleanup> {
+    let mut cleanup = Cleanup::new(logs);
     if let Some(cleanup) = &mut cleanup {
         let swept = cleanup.run().await;
-        for (lane, cleaned) in report(&context, swept)
+        for (lane, cleaned) in report(context, swept)
             .map(|clean| clean.0)
             .unwrap_or_default()
         {
@@ -94,14 +123,7 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
             }
         }
     }
-    Ok(Opened {
-        record,
-        generation,
-        logs,
-        listing,
-        cleanup,
-        format: format.number,
-    })
+    cleanup
 }
 
 /// Kinesis resumes after a position that it has dropped as if nothing were missing, so whether the
@@ -127,13 +149,12 @@ async fn check_positions(
     };
     let lanes = logs.iter().map(LaneLog::state);
     for lost in lost_positions(lanes, server_time, retention) {
-        let shard = &lost.shard;
         if !settings.accept_gap {
             let message =
                 format!("{lost}; to go on without it, set kinesis.accept_gap = true for one start");
             return Err(Error::new(lost.code(), message));
         }
-        tracing::error!(source = %settings.name, kinesis_shard = %shard, %lost, "a gap is accepted");
+        tracing::error!(source = %settings.name, kinesis_shard = %lost.shard, %lost, "a gap is accepted");
     }
     Ok(())
 }
@@ -215,14 +236,26 @@ where
     }
 }
 
-/// What the configuration says of the payloads, as a decision to store.
-fn decision(content: &ContentOptions) -> FormatDecision {
-    FormatDecision {
-        content: content.format.as_str().to_owned(),
-        compression: content.compression.as_str().to_owned(),
-        options: serde_json::to_value(content).ok(),
-        reason: "the configuration says so".to_owned(),
+/// Stores the sample that a source was decided by, and shows it until the first commit.
+async fn keep_preview(
+    context: &SourceContext,
+    logs: &[LaneLog],
+    preview: Option<Preview>,
+) -> Result<(), LogError> {
+    let (store, host) = (&context.store, &context.host);
+    // Plain values: they are always JSON.
+    if let Some(value) = preview.and_then(|preview| serde_json::to_value(preview).ok()) {
+        log::put_preview(store, host, value).await?;
     }
+    // A source has no format in force before its first commit.
+    if logs.iter().any(|log| log.state().format > 0) {
+        return Ok(());
+    }
+    if let Some(record) = log::read_preview(store, host).await? {
+        let preview = serde_json::from_value(record.preview);
+        context.meter.set_preview(preview.ok());
+    }
+    Ok(())
 }
 
 /// Who this start of this process is.

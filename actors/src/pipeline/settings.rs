@@ -32,7 +32,9 @@ pub(crate) struct Settings {
     pub window_length: WindowLength,
     /// Windows that a lane may have open at once.
     pub max_open_windows: u32,
-    /// What payloads are, and the limits of decoding them.
+    /// Whether a new source waits for its first data where its format is to be found out.
+    pub wait_for_data: bool,
+    /// What payloads are said to be, and the limits of decoding them.
     pub decode: Arc<DecodePlan>,
     /// How files are written.
     pub parquet: ParquetOptions,
@@ -65,6 +67,7 @@ impl Settings {
             execution_parallelism: source.target().execution_parallelism as usize,
             window_length: source.window_length(),
             max_open_windows: source.engine().memory.max_open_windows,
+            wait_for_data: source.content().wait_for_data,
             decode: Arc::new(decode_plan(source.content())),
             parquet: source.parquet().clone(),
             progress_interval: window.min(minute),
@@ -77,7 +80,8 @@ impl Settings {
     }
 }
 
-fn decode_plan(content: &ContentSettings) -> DecodePlan {
+/// What a configuration tells decoders.
+pub(crate) fn decode_plan(content: &ContentSettings) -> DecodePlan {
     DecodePlan {
         limits: DecodeLimits {
             max_depth: content.max_depth,

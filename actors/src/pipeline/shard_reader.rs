@@ -346,7 +346,7 @@ impl ShardReader {
         let context = Arc::clone(&self.context);
         let lane = self.lane.clone();
         let work = tokio::spawn(async move {
-            let plan = &context.settings.decode;
+            let plan = context.decode_plan();
             let decoded = context.workers.decode(context.key, plan, batch).await?;
             context.meter.decode.record(decoded.micros);
             context.meter.add_decoded(decoded.batch.counts);

@@ -337,6 +337,7 @@ impl Source {
     }
 
     fn note_commit(&self, commit: &Commit) {
+        self.context.meter.set_preview(None);
         let mut counts = Counts::default();
         for range in commit.ranges.values() {
             counts += range.counts;

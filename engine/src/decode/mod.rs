@@ -12,6 +12,7 @@ mod columns;
 mod content;
 mod contents;
 mod delimited;
+mod detect;
 mod expand;
 mod fetch;
 mod fields;
@@ -22,6 +23,7 @@ mod json;
 mod lexical;
 mod lines;
 mod marks;
+mod mixed;
 mod nulls;
 mod options;
 mod orc;
@@ -48,6 +50,7 @@ use self::content::Content;
 use self::contents::Group;
 use self::delimited::Delimited;
 pub use self::delimited::{DelimitedOptions, Mark, ShortLines};
+pub use self::detect::{Confidence, Detected, Header, Hints, Inside, detect, open_payloads};
 use self::expand::Expander;
 pub use self::fixed_width::{FixedColumn, FixedWidthOptions};
 pub use self::form::FormOptions;
@@ -55,7 +58,11 @@ use self::format::Format;
 pub use self::json::{CloudWatchOptions, JsonOptions, StoreJson};
 pub use self::lexical::{FieldType, decide_types};
 pub use self::lines::LinesOptions;
-pub use self::options::{Compression, ContentOptions, ExpansionLimits, FormatChoice, OptionError};
+use self::mixed::Mixed;
+pub use self::mixed::format_of_content;
+pub use self::options::{
+    Compression, ContentOptions, Decided, ExpansionLimits, FormatChoice, OptionError,
+};
 use self::orc::OrcFile;
 use self::parquet_file::ParquetFile;
 pub use self::pattern::{Pattern, RegexOptions, RegexUnit};
@@ -135,34 +142,7 @@ impl Decoder {
         content: &ContentOptions,
         lookup: Arc<dyn SchemaLookup>,
     ) -> Self {
-        let ratio = content.expansion.max_ratio;
-        let registry = |framing| AvroMessages::of_registry(framing, lookup, &limits, ratio);
-        let format: Box<dyn Format> = match content.format {
-            FormatChoice::Json if content.json.are_plain() => Box::new(json::Json::new(&limits)),
-            FormatChoice::Json => Box::new(json::AdaptedJson::new(&limits, &content.json)),
-            FormatChoice::CloudWatch => {
-                Box::new(json::CloudWatch::new(&limits, &content.cloudwatch))
-            }
-            FormatChoice::Csv => Box::new(Delimited::new(&limits, &content.delimited, b',')),
-            FormatChoice::FixedWidth => {
-                Box::new(fixed_width::FixedWidth::new(&limits, &content.fixed_width))
-            }
-            FormatChoice::Regex => Box::new(pattern::Matched::new(&limits, &content.regex)),
-            FormatChoice::Form => Box::new(form::Form::new(&limits, &content.form)),
-            FormatChoice::Xml => Box::new(xml::Xml::new(&limits, &content.xml)),
-            FormatChoice::Lines => Box::new(lines::Lines::new(&limits, &content.lines)),
-            FormatChoice::Raw => Box::new(raw::Raw::new(&limits, &content.raw)),
-            FormatChoice::Tsv => Box::new(Delimited::new(&limits, &content.delimited, b'\t')),
-            FormatChoice::Avro => Box::new(AvroFile::new(&limits, ratio)),
-            FormatChoice::AvroRecord => {
-                let schema = content.avro_schema.clone().unwrap_or_else(|| "".into());
-                Box::new(AvroMessages::of_schema(schema, &limits, ratio))
-            }
-            FormatChoice::AvroConfluent => Box::new(registry(Framing::Confluent)),
-            FormatChoice::AvroGlue => Box::new(registry(Framing::Glue)),
-            FormatChoice::Orc => Box::new(OrcFile::new(&limits, ratio)),
-            FormatChoice::Parquet => Box::new(ParquetFile::new(&limits, ratio)),
-        };
+        let format = format_of(content.format, &limits, content, &lookup);
         Self {
             limits,
             expander: Expander::new(content),
@@ -204,6 +184,16 @@ impl Decoder {
             counts,
             credit,
         }
+    }
+
+    /// Decodes payloads that belong to no batch, those of a sample. What it takes is charged to no
+    /// budget.
+    pub fn decode_sample(&mut self, payloads: &[Payload]) -> DecodedSample {
+        let mut decoded = Collected::default();
+        let mut held = Budget::new(0).charge(0);
+        self.decode_range(payloads, 0..payloads.len(), &mut held, &mut decoded);
+        let Collected { rows, rejects, .. } = decoded;
+        DecodedSample { rows, rejects }
     }
 
     /// Decodes `payloads[range]`; when that panics, its halves, down to the one payload that does.
@@ -256,6 +246,51 @@ impl Decoder {
             }
         }
         sink.finish()
+    }
+}
+
+/// What a sample was decoded to.
+#[derive(Debug)]
+pub struct DecodedSample {
+    /// The events, in the order of the payloads.
+    pub rows: Vec<Rows>,
+    /// The rejects, in the order of the payloads.
+    pub rejects: Vec<Reject>,
+}
+
+/// What decodes contents of one format.
+fn format_of(
+    format: FormatChoice,
+    limits: &DecodeLimits,
+    content: &ContentOptions,
+    lookup: &Arc<dyn SchemaLookup>,
+) -> Box<dyn Format> {
+    let ratio = content.expansion.max_ratio;
+    let registry = |framing| AvroMessages::of_registry(framing, Arc::clone(lookup), limits, ratio);
+    match format {
+        FormatChoice::Auto => Box::new(Mixed::new(limits, content, lookup)),
+        FormatChoice::Json if content.json.are_plain() => Box::new(json::Json::new(limits)),
+        FormatChoice::Json => Box::new(json::AdaptedJson::new(limits, &content.json)),
+        FormatChoice::CloudWatch => Box::new(json::CloudWatch::new(limits, &content.cloudwatch)),
+        FormatChoice::Csv => Box::new(Delimited::new(limits, &content.delimited, b',')),
+        FormatChoice::Tsv => Box::new(Delimited::new(limits, &content.delimited, b'\t')),
+        FormatChoice::FixedWidth => {
+            Box::new(fixed_width::FixedWidth::new(limits, &content.fixed_width))
+        }
+        FormatChoice::Regex => Box::new(pattern::Matched::new(limits, &content.regex)),
+        FormatChoice::Form => Box::new(form::Form::new(limits, &content.form)),
+        FormatChoice::Xml => Box::new(xml::Xml::new(limits, &content.xml)),
+        FormatChoice::Lines => Box::new(lines::Lines::new(limits, &content.lines)),
+        FormatChoice::Raw => Box::new(raw::Raw::new(limits, &content.raw)),
+        FormatChoice::Avro => Box::new(AvroFile::new(limits, ratio)),
+        FormatChoice::AvroRecord => {
+            let schema = content.avro_schema.clone().unwrap_or_else(|| "".into());
+            Box::new(AvroMessages::of_schema(schema, limits, ratio))
+        }
+        FormatChoice::AvroConfluent => Box::new(registry(Framing::Confluent)),
+        FormatChoice::AvroGlue => Box::new(registry(Framing::Glue)),
+        FormatChoice::Orc => Box::new(OrcFile::new(limits, ratio)),
+        FormatChoice::Parquet => Box::new(ParquetFile::new(limits, ratio)),
     }
 }
 

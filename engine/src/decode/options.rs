@@ -19,6 +19,11 @@ use super::xml::XmlOptions;
 pub struct ContentOptions {
     /// The format of contents.
     pub format: FormatChoice,
+    /// What was decided of a source by a sample of it. It counts where `format` is
+    /// [`FormatChoice::Auto`]; without it `Auto` takes contents for JSON that are not plainly of
+    /// another format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
     /// How payloads are compressed.
     pub compression: Compression,
     /// What undoing the compression of one payload may take.
@@ -54,6 +59,11 @@ impl ContentOptions {
     /// Where options contradict one another.
     pub fn check(&self) -> Result<(), OptionError> {
         match self.format {
+            FormatChoice::Auto => {
+                self.json.check()?;
+                self.delimited.check_with(',')?;
+                self.xml.check()
+            }
             FormatChoice::Csv => self.delimited.check_with(','),
             FormatChoice::Tsv => self.delimited.check_with('\t'),
             FormatChoice::FixedWidth => self.fixed_width.check(),
@@ -74,6 +84,69 @@ impl ContentOptions {
             | FormatChoice::AvroGlue
             | FormatChoice::Orc
             | FormatChoice::Parquet => Ok(()),
+        }
+    }
+}
+
+impl ContentOptions {
+    /// The same without what makes no difference for its format: two that decode alike are equal so.
+    #[must_use]
+    pub fn effective(&self) -> Self {
+        let mut kept = Self {
+            format: self.format,
+            compression: self.compression,
+            expansion: self.expansion,
+            ..Self::default()
+        };
+        let this = self.clone();
+        match self.format {
+            // Everything that can be told may come up.
+            FormatChoice::Auto => {
+                kept.decided = this.decided;
+                kept.json = this.json;
+                kept.cloudwatch = this.cloudwatch;
+                kept.delimited = this.delimited;
+                kept.lines = this.lines;
+                kept.raw = this.raw;
+                kept.form = this.form;
+                kept.xml = this.xml;
+            }
+            FormatChoice::Json => kept.json = this.json,
+            FormatChoice::CloudWatch => kept.cloudwatch = this.cloudwatch,
+            FormatChoice::Csv | FormatChoice::Tsv => kept.delimited = this.delimited,
+            FormatChoice::FixedWidth => kept.fixed_width = this.fixed_width,
+            FormatChoice::Regex => kept.regex = this.regex,
+            FormatChoice::Form => kept.form = this.form,
+            FormatChoice::Xml => kept.xml = this.xml,
+            FormatChoice::Lines => kept.lines = this.lines,
+            FormatChoice::Raw => kept.raw = this.raw,
+            FormatChoice::AvroRecord => kept.avro_schema = this.avro_schema,
+            FormatChoice::Avro
+            | FormatChoice::AvroConfluent
+            | FormatChoice::AvroGlue
+            | FormatChoice::Orc
+            | FormatChoice::Parquet => {}
+        }
+        kept
+    }
+}
+
+/// What contents of a source are, as a sample of them has shown. A content that is plainly of a
+/// format (by its first and last bytes) is decoded as that all the same, so that streams may be mixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The format of most contents.
+    pub format: FormatChoice,
+    /// What contents are that are not plainly of any format.
+    pub rest: FormatChoice,
+}
+
+impl Decided {
+    /// Everything is of one format, unless it plainly is not.
+    pub fn all(format: FormatChoice) -> Self {
+        Self {
+            format,
+            rest: format,
         }
     }
 }
@@ -112,6 +185,8 @@ impl OptionError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FormatChoice {
+    /// Each content as its bytes say, and as was decided by a sample where they do not say it.
+    Auto,
     /// JSON: one or several documents.
     #[default]
     Json,
@@ -151,7 +226,8 @@ pub enum FormatChoice {
 impl FormatChoice {
     /// Every choice that the configuration offers, in the order of the reference page. Those whose
     /// options it does not have yet are left out.
-    pub const ALL: [FormatChoice; 14] = [
+    pub const ALL: [FormatChoice; 15] = [
+        FormatChoice::Auto,
         FormatChoice::Json,
         FormatChoice::CloudWatch,
         FormatChoice::Csv,
@@ -171,6 +247,7 @@ impl FormatChoice {
     /// The word that stands for it in the configuration and in stored decisions.
     pub fn as_str(self) -> &'static str {
         match self {
+            FormatChoice::Auto => "auto",
             FormatChoice::Json => "json",
             FormatChoice::CloudWatch => "cloudwatch",
             FormatChoice::Csv => "csv",
@@ -187,6 +264,29 @@ impl FormatChoice {
             FormatChoice::AvroGlue => "avro_glue",
             FormatChoice::Orc => "orc",
             FormatChoice::Parquet => "parquet",
+        }
+    }
+
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            FormatChoice::Auto => "any format that can be told",
+            FormatChoice::Json => "JSON",
+            FormatChoice::CloudWatch => "CloudWatch Logs envelopes",
+            FormatChoice::Csv => "CSV",
+            FormatChoice::Tsv => "TSV",
+            FormatChoice::FixedWidth => "fixed width",
+            FormatChoice::Regex => "text of a pattern",
+            FormatChoice::Form => "forms",
+            FormatChoice::Xml => "XML",
+            FormatChoice::Lines => "lines of text",
+            FormatChoice::Raw => "raw bytes",
+            FormatChoice::Avro => "Avro files",
+            FormatChoice::AvroRecord => "Avro values",
+            FormatChoice::AvroConfluent => "Avro values of a Confluent registry",
+            FormatChoice::AvroGlue => "Avro values of AWS Glue",
+            FormatChoice::Orc => "ORC files",
+            FormatChoice::Parquet => "Parquet files",
         }
     }
 

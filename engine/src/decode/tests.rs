@@ -9,6 +9,7 @@ mod fixtures;
 mod json_options;
 mod laws_of_text;
 mod lines;
+mod mixed;
 mod orc_files;
 mod panics;
 mod parquet_files;

@@ -27,7 +27,7 @@ pub struct FormatRecord {
 /// How payloads are decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormatDecision {
-    /// The content format: `json`, `csv`, ...
+    /// The content format: `json`, `csv`, ...; under `auto` that of most contents.
     pub content: String,
     /// The compression of payloads: `auto`, `none`, `gzip`, ...
     pub compression: String,
@@ -39,17 +39,23 @@ pub struct FormatDecision {
     pub reason: String,
 }
 
-impl FormatDecision {
-    /// Whether payloads are decoded the same by both, whatever the reasons.
-    fn decodes_like(&self, other: &Self) -> bool {
-        self.content == other.content
-            && self.compression == other.compression
-            && self.options == other.options
+/// The newest format decision; `None` before the first.
+///
+/// # Errors
+/// `log.newer_format`, and what reading can bring.
+pub async fn newest_format(
+    store: &Arc<dyn Store>,
+    host: &Arc<dyn Host>,
+) -> Result<Option<FormatRecord>, LogError> {
+    let objects = Objects::starting(Arc::clone(store), Arc::clone(host));
+    match objects.highest(0, names::format).await? {
+        0 => Ok(None),
+        newest => required(&objects, &names::format(newest)).await.map(Some),
     }
 }
 
-/// The format decision to go on with: the newest one where it decodes like `wanted`, else `wanted`
-/// as the next one. To be called once the lanes are claimed and before the first commit; a lane uses
+/// The format decision to go on with: the newest one where it will do, else `wanted` as the next
+/// one. To be called once the lanes are claimed and before the first commit; a lane uses
 /// it from the commit on that names its number.
 ///
 /// # Errors
@@ -58,13 +64,14 @@ pub async fn decide_format(
     store: &Arc<dyn Store>,
     host: &Arc<dyn Host>,
     wanted: FormatDecision,
+    will_do: impl Fn(&FormatDecision) -> bool,
 ) -> Result<FormatRecord, LogError> {
     let objects = Objects::starting(Arc::clone(store), Arc::clone(host));
     let mut newest = objects.highest(0, names::format).await?;
     loop {
         if newest > 0 {
             let stored: FormatRecord = required(&objects, &names::format(newest)).await?;
-            if stored.decision.decodes_like(&wanted) {
+            if will_do(&stored.decision) {
                 return Ok(stored);
             }
         }

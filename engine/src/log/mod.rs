@@ -17,6 +17,7 @@ mod lanes;
 mod load;
 pub mod names;
 mod objects;
+mod preview;
 mod record;
 mod start;
 mod state;
@@ -31,10 +32,11 @@ mod tests;
 pub use cleanup::{Cleanup, LaneOver, Swept};
 pub use error::{EntryAt, EntryFault, LogError, OtherProcess};
 pub use follow::{Followed, Follower};
-pub use format::{FormatDecision, FormatRecord, decide_format};
+pub use format::{FormatDecision, FormatRecord, decide_format, newest_format};
 pub use guard::Guard;
 pub use lane::{LaneClaimer, LaneLog};
 pub use objects::parse;
+pub use preview::{PreviewRecord, put_preview, read_preview};
 pub use record::{
     CaughtUp, Checkpoint, Cleaned, Commit, DataFile, EndedClaim, Entered, Entry, EntryBody,
     EntryHead, FORMAT_VERSION, Folded, GenerationRecord, LaneState, LanesRecord, ShardRange,

@@ -10,6 +10,9 @@ use crate::types::{
 /// `_source.json`.
 pub const SOURCE: &str = "_source.json";
 
+/// `_preview.json`.
+pub const PREVIEW: &str = "_preview.json";
+
 /// The folder of generation records.
 pub const GENERATIONS: &str = "_generations/";
 

@@ -37,6 +37,12 @@ impl SequenceNumber {
     }
 }
 
+impl From<u64> for SequenceNumber {
+    fn from(number: u64) -> Self {
+        Self(number.to_string().into())
+    }
+}
+
 impl FromStr for SequenceNumber {
     type Err = SequenceNumberError;
 

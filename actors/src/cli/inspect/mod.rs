@@ -8,9 +8,11 @@ use std::sync::Arc;
 use clap::Args;
 use shardmill_engine::log::read_state;
 use shardmill_engine::ports::Host;
+use shardmill_engine::preview::Preview;
 
 use self::report::{LaneReport, Report, ShardReport, WindowReport};
 use super::output::{count, duration, line, table, time};
+use super::preview::show_report;
 use super::{Exit, Failure, Json, Outcome, block_on, open_target, output};
 use crate::adapters::SystemHost;
 use crate::config::{DataSource, format_size};
@@ -65,7 +67,8 @@ impl Inspect {
             true => report::all_windows(&store, &host).await?,
             false => report::newest_windows(&store, &view, self.windows).await?,
         };
-        Ok(report::report(&view, target, windows, host.now()))
+        let preview = report::preview(&store, &host, &view).await?;
+        Ok(report::report(&view, target, windows, preview, host.now()))
     }
 }
 
@@ -100,6 +103,9 @@ fn show(report: &Report) {
         line("\nKinesis shards");
         show_shards(&report.kinesis_shards);
     }
+    if let Some(preview) = &report.preview {
+        show_preview(preview);
+    }
     if !report.windows.is_empty() {
         line("\nWindows (UTC)");
         show_windows(&report.windows);
@@ -112,6 +118,11 @@ fn show(report: &Report) {
             format_size(shown.bytes + shown.reject_bytes)
         ));
     }
+}
+
+fn show_preview(preview: &Preview) {
+    line("\nPREVIEW: nothing is committed yet; this is the sample that the format was decided by");
+    show_report(preview);
 }
 
 fn lag(millis: Option<i64>) -> String {

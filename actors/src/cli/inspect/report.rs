@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use shardmill_engine::log::{
-    Commit, Entry, EntryBody, LogError, SourceView, Walk, Walked, names, parse,
+    Commit, Entry, EntryBody, LogError, SourceView, Walk, Walked, names, parse, read_preview,
 };
 use shardmill_engine::ports::{Host, Store};
+use shardmill_engine::preview::Preview;
 use shardmill_engine::types::{TimestampMs, Window, WindowLength};
 
 use crate::cli::Failure;
@@ -39,6 +40,8 @@ pub struct Report {
     pub windows: Vec<WindowReport>,
     /// The sum of `windows`.
     pub shown: Sums,
+    /// The sample that the source was decided by: a preview, until the first commit.
+    pub preview: Option<Preview>,
 }
 
 #[derive(Debug, Serialize)]
@@ -194,8 +197,33 @@ pub fn log_failure(error: LogError) -> Failure {
     Failure::new(error.code(), error.to_string())
 }
 
+/// The preview of a source that has committed nothing yet.
+pub async fn preview(
+    store: &Arc<dyn Store>,
+    host: &Arc<dyn Host>,
+    view: &SourceView,
+) -> Result<Option<Preview>, Failure> {
+    // There is no format in force before the first commit.
+    if view
+        .lanes
+        .iter()
+        .any(|lane| lane.fold.folded.state.format > 0)
+    {
+        return Ok(None);
+    }
+    let record = read_preview(store, host).await.map_err(log_failure)?;
+    // One that another version wrote otherwise is not shown.
+    Ok(record.and_then(|record| serde_json::from_value(record.preview).ok()))
+}
+
 /// Puts together what is known.
-pub fn report(view: &SourceView, target: String, windows: Windows, now: TimestampMs) -> Report {
+pub fn report(
+    view: &SourceView,
+    target: String,
+    windows: Windows,
+    preview: Option<Preview>,
+    now: TimestampMs,
+) -> Report {
     let length = view.source.window_length_ms;
     let kinesis_shards = shards(view, length, now);
     let mut shown = Sums::default();
@@ -235,6 +263,7 @@ pub fn report(view: &SourceView, target: String, windows: Windows, now: Timestam
         kinesis_shards,
         windows: windows.collect(),
         shown,
+        preview,
     }
 }
 

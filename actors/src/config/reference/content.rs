@@ -28,15 +28,23 @@ const fn section(
 
 /// The sections of formats.
 pub(in crate::config) const SECTIONS: &[ContentSection] = &[
-    section("content.json", "json", &[Format::Json]),
-    section("content.cloudwatch", "cloudwatch", &[Format::CloudWatch]),
-    section("content.csv", "csv", &[Format::Csv, Format::Tsv]),
+    section("content.json", "json", &[Format::Json, Format::Auto]),
+    section(
+        "content.cloudwatch",
+        "cloudwatch",
+        &[Format::CloudWatch, Format::Auto],
+    ),
+    section(
+        "content.csv",
+        "csv",
+        &[Format::Csv, Format::Tsv, Format::Auto],
+    ),
     section("content.fixed_width", "fixed_width", &[Format::FixedWidth]),
     section("content.regex", "regex", &[Format::Regex]),
-    section("content.form", "form", &[Format::Form]),
-    section("content.xml", "xml", &[Format::Xml]),
-    section("content.lines", "lines", &[Format::Lines]),
-    section("content.raw", "raw", &[Format::Raw]),
+    section("content.form", "form", &[Format::Form, Format::Auto]),
+    section("content.xml", "xml", &[Format::Xml, Format::Auto]),
+    section("content.lines", "lines", &[Format::Lines, Format::Auto]),
+    section("content.raw", "raw", &[Format::Raw, Format::Auto]),
     section("content.avro_record", "", &[Format::AvroRecord]),
 ];
 
@@ -82,6 +90,7 @@ impl ContentSection {
 
 /// The formats of payloads.
 pub const CONTENT_FORMATS: &[&str] = &[
+    "auto",
     "json",
     "cloudwatch",
     "csv",
@@ -118,10 +127,20 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         path: "content.format",
         kind: Kind::Choice(CONTENT_FORMATS),
-        default: Default::Value("json"),
+        default: Default::Value("auto"),
         meaning: "Format of the payloads; what they become is in [CONTENT.md](CONTENT.md). \
-                  What holds for a format has a section of its own below.",
+                  `\"auto\"` finds it out from what came in the last 30 minutes when the data \
+                  source is made, and remembers it; payloads that are plainly of another format \
+                  are decoded as that. What holds for a format has a section of its own below.",
         example: "\"json\"",
+    },
+    Key {
+        path: "content.wait_for_data",
+        kind: Kind::Bool,
+        default: Default::Value("false"),
+        meaning: "Whether a new data source whose format is `\"auto\"` waits for its first data \
+                  where none came in the last 30 minutes. `false` stops with an error.",
+        example: "true",
     },
     Key {
         path: "content.compression",

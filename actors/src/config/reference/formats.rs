@@ -125,7 +125,8 @@ pub(super) const KEYS: &[Key] = &[
         path: "content.csv.header",
         kind: Kind::Bool,
         default: Default::Value("true"),
-        meaning: "Whether each content begins with a line of names.",
+        meaning: "Whether each content begins with a line of names. With the format `\"auto\"`, \
+                  `true` leaves it to the sample.",
         example: "false",
     },
     Key {

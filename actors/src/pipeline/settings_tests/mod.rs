@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shardmill_engine::budget::Budget;
-use shardmill_engine::decode::{Compression, ContentOptions, Decoder, ExpansionLimits};
+use shardmill_engine::decode::{
+    Compression, ContentOptions, Decoder, ExpansionLimits, FormatChoice,
+};
 use shardmill_engine::schema::text::{JsonText, ObjectText, quoted_key};
 use shardmill_engine::types::{
     BatchHead, ClaimNumber, ClaimRef, DecodedBatch, Epoch, KinesisShardId, LaneId, Payload,
@@ -38,6 +40,7 @@ fn what_is_said_of_the_content_reaches_the_decoders() {
             max_bytes: 5_000,
             max_ratio: 7,
         },
+        format: FormatChoice::Auto,
         ..ContentOptions::default()
     };
     assert_eq!(plan.content, expected);

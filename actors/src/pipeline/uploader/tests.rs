@@ -131,6 +131,7 @@ impl Scene {
             meter: Arc::new(Meter::new("clicks", 0)),
             faults: mpsc::unbounded_channel().0,
             pressure: watch::Sender::new(0),
+            decided: std::sync::OnceLock::new(),
         };
         FileUpload {
             context: Arc::new(context),

@@ -16,7 +16,7 @@
 
 mod names;
 mod options;
-mod records;
+pub(super) mod records;
 
 use std::ops::Range;
 

@@ -108,7 +108,7 @@ pub enum ShortLines {
 /// A character that structures text: one of ASCII, and no line end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "char", into = "char")]
-pub struct Mark(pub(super) u8);
+pub struct Mark(pub(in crate::decode) u8);
 
 impl TryFrom<char> for Mark {
     type Error = OptionError;

@@ -15,27 +15,27 @@ use super::super::marks::Marks;
 
 /// The characters that structure a text.
 #[derive(Clone, Copy)]
-pub(super) struct Syntax {
-    pub(super) delimiter: u8,
-    pub(super) quote: Option<u8>,
-    pub(super) escape: Option<u8>,
-    pub(super) trim: bool,
+pub(in crate::decode) struct Syntax {
+    pub(in crate::decode) delimiter: u8,
+    pub(in crate::decode) quote: Option<u8>,
+    pub(in crate::decode) escape: Option<u8>,
+    pub(in crate::decode) trim: bool,
     /// Fields that are remembered of one record.
-    pub(super) max_fields: usize,
+    pub(in crate::decode) max_fields: usize,
 }
 
 /// A field as it stands: its bytes between quotes, where it has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Field {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) quoted: bool,
+pub(in crate::decode) struct Field {
+    pub(in crate::decode) start: usize,
+    pub(in crate::decode) end: usize,
+    pub(in crate::decode) quoted: bool,
     /// Whether it holds quotes or escapes that do not stand for themselves.
-    pub(super) escaped: bool,
+    pub(in crate::decode) escaped: bool,
 }
 
 /// What comes next in a text.
-pub(super) enum Record {
+pub(in crate::decode) enum Record {
     /// A record at these bytes, without its line end.
     Good(Range<usize>),
     /// One with more fields than are remembered.
@@ -45,13 +45,13 @@ pub(super) enum Record {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(in crate::decode) enum Fault {
     AfterQuote,
     NotClosed,
 }
 
 /// Reads the records of a text one after the other.
-pub(super) struct Records<'a> {
+pub(in crate::decode) struct Records<'a> {
     text: &'a [u8],
     syntax: Syntax,
     at: usize,
@@ -59,7 +59,7 @@ pub(super) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    pub(super) fn new(text: &'a [u8], start: usize, syntax: Syntax) -> Self {
+    pub(in crate::decode) fn new(text: &'a [u8], start: usize, syntax: Syntax) -> Self {
         let escape = syntax.escape.unwrap_or(syntax.delimiter);
         Self {
             text,
@@ -70,7 +70,7 @@ impl<'a> Records<'a> {
     }
 
     /// The next record; its fields replace those in `fields`.
-    pub(super) fn next(&mut self, fields: &mut Vec<Field>) -> Option<Record> {
+    pub(in crate::decode) fn next(&mut self, fields: &mut Vec<Field>) -> Option<Record> {
         fields.clear();
         while matches!(self.text.get(self.at), Some(b'\n' | b'\r')) {
             self.at += 1;
@@ -207,7 +207,7 @@ impl<'a> Records<'a> {
 
 impl Syntax {
     /// Appends what a field stands for. `text` is all that it is in.
-    pub(super) fn unescape(&self, text: &str, field: Field, out: &mut String) {
+    pub(in crate::decode) fn unescape(&self, text: &str, field: Field, out: &mut String) {
         let bytes = text.as_bytes();
         let escape = self.escape.or(self.quote);
         let quote = if field.quoted { self.quote } else { escape };
@@ -235,7 +235,7 @@ impl Syntax {
 
 impl Field {
     /// The field counted from where its record begins.
-    pub(super) fn within(self, record: usize) -> Self {
+    pub(in crate::decode) fn within(self, record: usize) -> Self {
         Self {
             start: self.start - record,
             end: self.end - record,

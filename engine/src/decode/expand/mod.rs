@@ -50,6 +50,8 @@ pub(super) struct Expander {
     output: Output,
     inflater: Inflater,
     unzstd: Unzstd,
+    /// What was undone of the last payload that was expanded, in that order.
+    undone: Vec<Compression>,
 }
 
 impl Expander {
@@ -60,7 +62,14 @@ impl Expander {
             output: Output::default(),
             inflater: Inflater::default(),
             unzstd: Unzstd::default(),
+            undone: Vec::new(),
         }
+    }
+
+    /// What was undone of the last payload that was expanded, in that order. Each file of an archive
+    /// counts for itself.
+    pub(super) fn undone(&self) -> &[Compression] {
+        &self.undone
     }
 
     /// Whether it looks at the bytes of each payload.
@@ -87,6 +96,7 @@ impl Expander {
         contents: &mut Vec<Bytes>,
     ) -> Result<usize, Failure> {
         self.output.begin_payload(payload.len(), self.limits);
+        self.undone.clear();
         let outcome = match self.compression {
             Compression::Auto => self.open(payload.clone(), 0, contents),
             Compression::None => {
@@ -155,8 +165,14 @@ impl Expander {
                 inside.push(data.clone());
                 return Ok(());
             }
-            Compression::Zip => return zip::files(data, output, inside),
-            Compression::Tar => return tar::files(data, output, inside),
+            Compression::Zip => {
+                self.undone.push(compression);
+                return zip::files(data, output, inside);
+            }
+            Compression::Tar => {
+                self.undone.push(compression);
+                return tar::files(data, output, inside);
+            }
             Compression::Gzip => self.inflater.gzip(data, output),
             Compression::Zlib => self.inflater.zlib(data, output),
             Compression::Zstd => self.unzstd.frames(data, output),
@@ -167,6 +183,7 @@ impl Expander {
             Compression::Xz => xz::streams(data, output),
         }?;
         inside.push(output.take()?);
+        self.undone.push(compression);
         Ok(())
     }
 
@@ -176,7 +193,10 @@ impl Expander {
         if detect::has_zlib_header(data) {
             self.output.begin();
             match self.inflater.zlib(data, &mut self.output) {
-                Ok(()) => return self.output.take().map(Some),
+                Ok(()) => {
+                    self.undone.push(Compression::Zlib);
+                    return self.output.take().map(Some);
+                }
                 Err(failure @ Failure::TooMuch { .. }) => return Err(failure),
                 Err(_) => {}
             }
@@ -189,6 +209,7 @@ impl Expander {
         if !detect::is_known(self.output.filled()) {
             return Ok(None);
         }
+        self.undone.push(Compression::SnappyRaw);
         self.output.take().map(Some)
     }
 }

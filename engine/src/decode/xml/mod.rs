@@ -19,6 +19,7 @@
 
 mod encoding;
 mod options;
+mod paths;
 mod read;
 mod tree;
 mod write;
@@ -27,6 +28,7 @@ use std::ops::Range;
 
 use self::encoding::Unreadable;
 pub use self::options::XmlOptions;
+pub(super) use self::paths::record_path;
 use self::read::Records;
 use self::tree::{Limits, Tree};
 use self::write::Writer;

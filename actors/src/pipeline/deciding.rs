@@ -1,0 +1,175 @@
+//! What a source's payloads are: as the configuration says, as was decided before, or, under `auto`
+//! on a new source, by a sample.
+
+use shardmill_engine::decode::{ContentOptions, FormatChoice, Hints};
+use shardmill_engine::log::{self, FormatDecision, FormatRecord, LogError};
+use shardmill_engine::ports::StreamError;
+use shardmill_engine::preview::{
+    MAX_SAMPLE_BYTES, Preview, Previewed, decision, decodes_like, decodes_with, go_on_with,
+};
+use shardmill_engine::types::TimestampMs;
+
+use super::context::SourceContext;
+use crate::error::Error;
+use crate::preview::sampler::{LOOK_BACK_MS, SampleFrom};
+use crate::preview::{look, no_data, unreadable};
+
+/// The first wait for data, milliseconds; it grows up to [`LONGEST_WAIT_MS`].
+const FIRST_WAIT_MS: u64 = 1_000;
+const LONGEST_WAIT_MS: u64 = 15_000;
+/// Once data has come it is waited this long for some more, so that the sample is larger than one
+/// record.
+const GATHERING_MS: u64 = 1_500;
+
+/// What was decided, before it is stored.
+pub(super) struct Deciding {
+    pub(super) decision: FormatDecision,
+    /// The sample that it was decided by.
+    pub(super) preview: Option<Preview>,
+}
+
+impl Deciding {
+    fn stored(options: &ContentOptions, reason: impl Into<String>) -> Self {
+        Self {
+            decision: decision(options, reason),
+            preview: None,
+        }
+    }
+}
+
+/// What payloads are, where that can be said now. `None` only where the configuration says that the
+/// first data is to be waited for, and there is none yet. `start` is where a new source begins.
+pub(super) async fn decide(
+    context: &SourceContext,
+    start: Option<TimestampMs>,
+) -> Result<Option<Deciding>, Error> {
+    let given = &context.settings.decode.content;
+    if given.format != FormatChoice::Auto {
+        return Ok(Some(Deciding::stored(given, "the configuration says so")));
+    }
+    if let Some(record) = log::newest_format(&context.store, &context.host).await? {
+        let options = readable(&record, go_on_with(&record.decision, given))?;
+        return Ok(Some(Deciding::stored(&options, record.decision.reason)));
+    }
+    // What came lately, or else the oldest of what will be read.
+    for from in [SampleFrom::Back(LOOK_BACK_MS), begins(start)] {
+        if let Some(seen) = sample(context, from).await? {
+            return decided(context, seen).map(Some);
+        }
+    }
+    match context.settings.wait_for_data {
+        true => Ok(None),
+        false => Err(no_data(&context.settings.stream)),
+    }
+}
+
+/// Waits for the first data and decides by it. Ends when the source is told to stop: then nobody
+/// waits for it any more.
+pub(super) async fn wait_for_data(
+    context: &SourceContext,
+    start: Option<TimestampMs>,
+) -> Result<Deciding, Error> {
+    let name = &context.settings.name;
+    tracing::warn!(source = %name, "no data has come yet; what it is will be decided by the first");
+    context.meter.set_state("waiting");
+    let mut wait = FIRST_WAIT_MS;
+    loop {
+        context.host.sleep(wait).await;
+        wait = LONGEST_WAIT_MS.min(wait * 2);
+        if sample(context, begins(start)).await?.is_none() {
+            continue;
+        }
+        context.host.sleep(GATHERING_MS).await;
+        if let Some(seen) = sample(context, begins(start)).await? {
+            context.meter.set_state("starting");
+            return decided(context, seen);
+        }
+    }
+}
+
+fn begins(start: Option<TimestampMs>) -> SampleFrom {
+    start.map_or(SampleFrom::Horizon, SampleFrom::At)
+}
+
+/// A sample; one more is taken while Kinesis does not answer, as long as a start has patience.
+async fn sample(context: &SourceContext, from: SampleFrom) -> Result<Option<Previewed>, Error> {
+    let settings = &context.settings;
+    let plan = &settings.decode;
+    let (stream, host) = (&*context.stream, &*context.host);
+    let patience = i64::try_from(settings.start_patience.as_millis()).unwrap_or(i64::MAX);
+    let give_up = host.now().saturating_add(patience);
+    // Nothing waits for credit here: no other source is to wait for this one.
+    let _held = context.budget.charge(MAX_SAMPLE_BYTES);
+    loop {
+        let hints = Hints::default();
+        match look(stream, host, from, &plan.content, hints, &plan.limits).await {
+            Ok(seen) => return Ok(seen),
+            Err(error @ (StreamError::NotFound(_) | StreamError::Refused(_))) => {
+                return Err(unreadable(&settings.stream, &error));
+            }
+            Err(error) if host.now() >= give_up => {
+                return Err(unreadable(&settings.stream, &error));
+            }
+            Err(error) => {
+                tracing::warn!(source = %settings.name, %error, "no sample yet; trying again");
+                host.sleep(FIRST_WAIT_MS).await;
+            }
+        }
+    }
+}
+
+fn decided(context: &SourceContext, seen: Previewed) -> Result<Deciding, Error> {
+    let Previewed { preview, detected } = seen;
+    let Some(detected) = detected.filter(|detected| detected.is_decided()) else {
+        let message = format!(
+            "what the stream {} holds cannot be found out: {}; set content.format (\"raw\" keeps \
+             the bytes as they are); `shardmill preview` shows the sample",
+            context.settings.stream, preview.reason
+        );
+        return Err(Error::new("content.not_detected", message));
+    };
+    tracing::info!(
+        source = %context.settings.name,
+        format = detected.format.as_str(),
+        reason = %detected.reason,
+        sample = preview.sample_size,
+        rejects = preview.number_of_errors,
+        "the format is decided by a sample"
+    );
+    Ok(Deciding {
+        decision: decision(&detected.options, detected.reason),
+        preview: Some(preview),
+    })
+}
+
+/// Stores what was decided, or takes what is stored where that comes to the same; gives its number
+/// and what decoders go by.
+pub(super) async fn store(
+    context: &SourceContext,
+    wanted: FormatDecision,
+) -> Result<(u64, ContentOptions), Error> {
+    let given = &context.settings.decode.content;
+    let will_do = |stored: &FormatDecision| match given.format {
+        // Another process may have decided meanwhile, by another sample.
+        FormatChoice::Auto => {
+            go_on_with(stored, given).is_ok_and(|options| decodes_like(stored, &options))
+        }
+        _ => decodes_like(stored, given),
+    };
+    let record = log::decide_format(&context.store, &context.host, wanted, will_do).await?;
+    let options = readable(&record, decodes_with(&record.decision))?;
+    Ok((record.number, options))
+}
+
+fn readable(
+    record: &FormatRecord,
+    read: Result<ContentOptions, String>,
+) -> Result<ContentOptions, Error> {
+    read.map_err(|detail| {
+        LogError::Damaged {
+            name: log::names::format(record.number),
+            detail,
+        }
+        .into()
+    })
+}

@@ -1,0 +1,164 @@
+//! What is on a stream, without reading it into a target: a sample, decoded.
+
+pub(crate) mod sampler;
+
+use shardmill_engine::decode::{ContentOptions, DecodeLimits, Hints};
+use shardmill_engine::ports::{Host, Stream, StreamError};
+use shardmill_engine::preview::{self as report, Previewed};
+
+pub use shardmill_engine::preview::{Column, HeaderSeen, Preview, PreviewError, Seen};
+
+use self::sampler::{LOOK_BACK_MS, SampleFrom};
+use crate::adapters::{self, SystemHost};
+use crate::config::{ContentFormat, DataSource};
+use crate::error::Error;
+use crate::pipeline::decode_plan;
+
+/// What is known before a preview.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PreviewOptions {
+    /// The format, in place of the configured one; its options are decided by the sample.
+    pub format: Option<ContentFormat>,
+    /// Whether payloads of CSV begin with a header.
+    pub header: Option<bool>,
+}
+
+/// Scans the last 30 minutes of every Kinesis shard of a source's stream, takes up to 100 payloads,
+/// finds out what they are, and decodes them. Nothing is written anywhere, and the target is not
+/// asked. Needs a tokio runtime; see [`preview_blocking`].
+///
+/// ```no_run
+/// use shardmill::config::DataSource;
+/// use shardmill::preview::PreviewOptions;
+///
+/// # async fn look() -> Result<(), Box<dyn std::error::Error>> {
+/// let source = DataSource::builder("clicks")
+///     .stream("clickstream")
+///     .region("eu-west-1")
+///     .target("./lake")
+///     .build()?;
+/// let seen = shardmill::preview(&source, PreviewOptions::default()).await?;
+/// println!("{:?}, because {}", seen.format, seen.reason);
+/// println!("{} of {} payloads parsed", seen.parsed_successfully, seen.sample_size);
+/// for column in &seen.schema {
+///     println!("{}: {} in {:.0}%", column.name, column.data_type, column.density * 100.0);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// `content.no_data` if nothing came in the last 30 minutes; `stream.*` and `connection.*` if the
+/// stream cannot be read.
+pub async fn preview(source: &DataSource, options: PreviewOptions) -> Result<Preview, Error> {
+    previewed(source, options).await.map(|seen| seen.preview)
+}
+
+/// As [`preview`], for programs without a runtime.
+///
+/// # Errors
+/// As [`preview`], and `engine.threads` where no thread can be started.
+pub fn preview_blocking(source: &DataSource, options: PreviewOptions) -> Result<Preview, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        let message = format!("could not start a thread: {error}; raise the limit of threads");
+        Error::new("engine.threads", message)
+    })?;
+    runtime.block_on(preview(source, options))
+}
+
+/// As [`preview`], of a stream that the embedder gives; the one that `source` names is not asked.
+///
+/// # Errors
+/// `content.no_data` and `stream.*`, as [`preview`].
+pub async fn preview_of(
+    source: &DataSource,
+    stream: &dyn Stream,
+    options: PreviewOptions,
+) -> Result<Preview, Error> {
+    see(source, stream, options).await.map(|seen| seen.preview)
+}
+
+pub(crate) async fn previewed(
+    source: &DataSource,
+    options: PreviewOptions,
+) -> Result<Previewed, Error> {
+    let opened = adapters::open_stream(source).await;
+    let stream = opened.map_err(|error| Error::new(error.code(), error.to_string()))?;
+    see(source, &*stream, options).await
+}
+
+async fn see(
+    source: &DataSource,
+    stream: &dyn Stream,
+    options: PreviewOptions,
+) -> Result<Previewed, Error> {
+    let plan = decode_plan(source.content());
+    let hints = Hints {
+        format: options.format,
+        header: options.header,
+    };
+    let from = SampleFrom::Back(LOOK_BACK_MS);
+    let seen = look(
+        stream,
+        &SystemHost,
+        from,
+        &plan.content,
+        hints,
+        &plan.limits,
+    )
+    .await;
+    seen.map_err(|error| unreadable(&source.kinesis().stream, &error))?
+        .ok_or_else(|| no_data(&source.kinesis().stream))
+}
+
+/// Takes a sample and says what it is; `None` where nothing has come.
+pub(crate) async fn look(
+    stream: &dyn Stream,
+    host: &dyn Host,
+    from: SampleFrom,
+    given: &ContentOptions,
+    hints: Hints,
+    limits: &DecodeLimits,
+) -> Result<Option<Previewed>, StreamError> {
+    let payloads = sampler::sample(stream, host, from).await?;
+    if payloads.is_empty() {
+        return Ok(None);
+    }
+    let (given, limits) = (given.clone(), limits.clone());
+    let seen =
+        tokio::task::spawn_blocking(move || report::preview(&payloads, &given, hints, &limits));
+    // It does not panic: a payload that makes a decoder do so is a reject.
+    let seen = seen
+        .await
+        .map_err(|error| StreamError::Unavailable(error.to_string()))?;
+    Ok(Some(seen))
+}
+
+/// The error of a stream that cannot be read.
+pub(crate) fn unreadable(stream: &str, error: &StreamError) -> Error {
+    let code = match error {
+        StreamError::NotFound(_) => "stream.not_found",
+        StreamError::Refused(_) => "stream.refused",
+        _ => "stream.unavailable",
+    };
+    let message = format!(
+        "could not take a sample (stream {stream}): {error}; check the stream's name, region, \
+         endpoint and credentials: `shardmill check` tries each of them"
+    );
+    Error::new(code, message)
+}
+
+/// The error of a stream on which nothing came.
+pub(crate) fn no_data(stream: &str) -> Error {
+    let message = format!(
+        "no data came on the stream {stream} in the last 30 minutes, so what it holds cannot be \
+         found out: set content.format, or content.wait_for_data = true to have `run` wait for \
+         the first data"
+    );
+    Error::new("content.no_data", message)
+}
