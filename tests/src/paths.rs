@@ -38,6 +38,11 @@ pub fn tool_source(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// The folder of contents that other libraries made.
+pub fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../engine/fixtures")
+}
+
 fn folder(name: &str) -> PathBuf {
     let folder = target().join(name);
     std::fs::create_dir_all(&folder).expect("a folder below target/ can be made");

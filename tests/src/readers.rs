@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::{process, tools};
+use crate::{paths, process, tools};
 
 /// Reads a `data/` folder as a Hive-partitioned table, with DuckDB and with pyarrow. For each:
 /// `rows`, how many values of `column` are `distinct`, how many `dates` and `hours`, and `columns`
@@ -14,4 +14,14 @@ pub fn read_hive(folder: &Path, column: &str) -> Value {
     script.arg(folder).arg(column);
     let output = process::run("read_hive.py", script, b"");
     serde_json::from_slice(&output).expect("the script prints JSON")
+}
+
+/// The rows of a `data/` folder as pyarrow reads them, in no order: canonical JSON text of the
+/// columns that are not Shardmill's own.
+pub fn read_rows(folder: &Path) -> Vec<String> {
+    let mut script = tools::script("read_rows.py");
+    script.arg(folder).arg(paths::fixtures());
+    let output = process::run("read_rows.py", script, b"");
+    let output = String::from_utf8(output).expect("the script prints UTF-8");
+    output.lines().map(str::to_owned).collect()
 }

@@ -100,6 +100,8 @@ pub(crate) struct Lane {
     committing: bool,
     /// Ends that the source has not answered yet.
     ends_told: usize,
+    /// Commits that the source has not taken yet.
+    commits_told: usize,
     tip: watch::Sender<LaneTip>,
     stop: StopPhase,
     stopped: Option<oneshot::Sender<()>>,
@@ -139,6 +141,7 @@ impl Lane {
             closing: VecDeque::new(),
             committing: false,
             ends_told: 0,
+            commits_told: 0,
             tip,
             stop: StopPhase::Running,
             stopped: None,
@@ -398,21 +401,24 @@ impl Lane {
 
     fn committed(&mut self, commit: Commit, ctx: &mut Context<Self>) {
         self.flow.committed(&commit);
+        // actix drops a message whose sender has gone, so the lane lives until the source has it.
+        self.commits_told += 1;
         let told = Committed {
             claim: self.claim,
             commit,
         };
         let sent = self.source.send(told);
-        if matches!(self.stop, StopPhase::Last) {
-            // actix drops a message whose sender has gone: the source must have taken it first.
-            ctx.spawn(
-                sent.into_actor(self)
-                    .map(|_, lane, ctx| lane.stop_done(ctx)),
-            );
-            return;
+        ctx.spawn(sent.into_actor(self).map(|_, lane, ctx| {
+            lane.commits_told -= 1;
+            if matches!(lane.stop, StopPhase::Last) {
+                lane.stop_done(ctx);
+            } else {
+                lane.advance(ctx);
+            }
+        }));
+        if !matches!(self.stop, StopPhase::Last) {
+            self.advance(ctx);
         }
-        self.deliver(sent, ctx);
-        self.advance(ctx);
     }
 
     /// A commit without files: what moved without data.

@@ -244,6 +244,12 @@ impl Source {
         }
         if self.stopping {
             // A graceful stop waits for this lane; let it go. It is read again at the next start.
+            tracing::warn!(
+                source = %self.context.settings.name,
+                lane = claim.lane.0,
+                error = %fault.error,
+                "a lane could not commit its last part before the stop; the next start reads it again"
+            );
             return self.deliver(addr.send(EndClaim), ctx);
         }
         self.context

@@ -23,7 +23,8 @@ pub(super) enum StopPhase {
 impl Lane {
     /// Takes the next step of the stop that is possible now.
     pub(super) fn stop_on(&mut self, ctx: &mut Context<Self>) {
-        if self.committing || self.ends_told > 0 || !self.closing.is_empty() {
+        let telling = self.ends_told > 0 || self.commits_told > 0;
+        if self.committing || telling || !self.closing.is_empty() {
             return;
         }
         match self.stop {
