@@ -1,0 +1,82 @@
+//! Shardmill's decoder, as a benchmark drives it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use shardmill_engine::budget::Budget;
+use shardmill_engine::decode::{
+    ContentOptions, DecodeLimits, Decoder, FormatChoice, Hints, detect,
+};
+use shardmill_engine::types::{
+    BatchHead, ClaimNumber, ClaimRef, Epoch, KinesisShardId, LaneId, Payload, PayloadBatch,
+    Position, SequenceNumber, Window,
+};
+
+use crate::measure::cpu_seconds;
+
+/// As a source under `auto` decodes once it has looked at these payloads.
+///
+/// # Panics
+/// When nothing can be found out of them.
+pub fn found_out(sample: &[Bytes]) -> ContentOptions {
+    let auto = ContentOptions {
+        format: FormatChoice::Auto,
+        ..ContentOptions::default()
+    };
+    let sample = &sample[..sample.len().min(100)];
+    let detected = detect(sample, &auto, Hints::default(), &DecodeLimits::default());
+    detected.expect("the payloads are of some format").options
+}
+
+/// Decodes all batches; gives the rows and the CPU seconds.
+///
+/// # Panics
+/// When anything is rejected.
+pub fn decode(decoder: &mut Decoder, batches: &[Vec<Bytes>]) -> (usize, f64) {
+    let budget = Budget::new(1 << 30);
+    let (mut rows, mut seconds) = (0, 0.0);
+    for batch in batches {
+        let batch = payload_batch(batch, &budget);
+        let start = cpu_seconds();
+        let decoded = decoder.decode(batch, &budget);
+        seconds += cpu_seconds() - start;
+        assert!(decoded.rejects.is_empty(), "{:?}", decoded.rejects.first());
+        rows += decoded.rows.iter().map(|rows| rows.len).sum::<usize>();
+    }
+    (rows, seconds)
+}
+
+fn payload_batch(events: &[Bytes], budget: &Budget) -> PayloadBatch {
+    let sequence = SequenceNumber::new("49590338271490256608559692538361571095921575989136588898")
+        .expect("a sequence number as Kinesis makes them");
+    let key: Arc<str> = "f3c2a1".into();
+    let payloads: Vec<Payload> = events
+        .iter()
+        .map(|event| Payload {
+            sequence: sequence.clone(),
+            subsequence: 0,
+            partition_key: Arc::clone(&key),
+            arrival: 1_795_000_000_000,
+            data: event.clone(),
+        })
+        .collect();
+    let head = BatchHead {
+        claim: ClaimRef {
+            epoch: Epoch(1),
+            lane: LaneId(0),
+            claim: ClaimNumber(1),
+        },
+        shard: KinesisShardId::new("shardId-000000000000"),
+        window: Window(1),
+        from: Position::Start,
+        to: sequence,
+        arrival_at_to: 1_795_000_000_000,
+        records: payloads.len() as u64,
+    };
+    let credit = budget.charge(events.iter().map(Bytes::len).sum());
+    PayloadBatch {
+        head,
+        payloads,
+        credit,
+    }
+}
