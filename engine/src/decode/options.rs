@@ -407,18 +407,8 @@ mod tests {
     }
 
     #[test]
-    fn choices_that_are_not_offered_yet_are_stored_by_their_words_too() {
-        for choice in [
-            FormatChoice::CloudWatch,
-            FormatChoice::Csv,
-            FormatChoice::Tsv,
-            FormatChoice::FixedWidth,
-            FormatChoice::Regex,
-            FormatChoice::Form,
-            FormatChoice::Xml,
-            FormatChoice::Lines,
-            FormatChoice::Raw,
-        ] {
+    fn each_choice_is_stored_by_its_word() {
+        for choice in FormatChoice::ALL {
             let stored = serde_json::to_string(&choice).unwrap();
             assert_eq!(stored, format!("\"{}\"", choice.as_str()));
         }

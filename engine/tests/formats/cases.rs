@@ -1,0 +1,137 @@
+//! Contents of every format that other libraries wrote, and what our decoder makes of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Int32Type, Int64Type};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use shardmill_engine::budget::Budget;
+use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder};
+use shardmill_engine::schema::text::{JsonText, ObjectText, quoted_key};
+use shardmill_engine::types::{
+    BatchHead, ClaimNumber, ClaimRef, Epoch, KinesisShardId, LaneId, Payload, PayloadBatch,
+    Position, Rows, SequenceNumber, Window,
+};
+
+/// What `fixtures/formats/make.py` wrote: one content of each format, under every compression.
+const CASES: &str = include_str!("../../fixtures/formats/cases.json");
+
+/// A content, what it is, and what has to come of it.
+#[derive(Deserialize)]
+pub struct Case {
+    pub made_by: String,
+    pub options: ContentOptions,
+    /// Canonical JSON text.
+    pub rows: Vec<String>,
+    /// By the words of compressions, in base64.
+    payloads: BTreeMap<String, String>,
+}
+
+impl Case {
+    /// The content under a compression.
+    pub fn payload(&self, compression: &str) -> Bytes {
+        let payload = STANDARD.decode(&self.payloads[compression]);
+        payload.unwrap().into()
+    }
+
+    /// The content under every compression.
+    pub fn payloads(&self) -> impl Iterator<Item = Bytes> {
+        self.payloads
+            .keys()
+            .map(|compression| self.payload(compression))
+    }
+}
+
+/// All cases by the words of their formats.
+pub fn all() -> BTreeMap<String, Case> {
+    serde_json::from_str(CASES).unwrap()
+}
+
+/// What came of payloads, by the number of the payload and the place in it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Found {
+    /// Canonical JSON text.
+    pub rows: BTreeMap<(i64, i32), String>,
+    /// Code and bytes.
+    pub rejects: BTreeMap<(i64, i32), (String, Bytes)>,
+}
+
+impl Found {
+    /// Rows in their order.
+    pub fn texts(&self) -> Vec<&str> {
+        self.rows.values().map(String::as_str).collect()
+    }
+}
+
+/// Decodes one batch of numbered payloads.
+pub fn decode(decoder: &mut Decoder, payloads: &[(i64, Bytes)], found: &mut Found) {
+    let sequence = SequenceNumber::new("100").unwrap();
+    let head = BatchHead {
+        claim: ClaimRef {
+            epoch: Epoch(1),
+            lane: LaneId(0),
+            claim: ClaimNumber(1),
+        },
+        shard: KinesisShardId::new("shardId-000000000000"),
+        window: Window(5),
+        from: Position::Horizon,
+        to: sequence.clone(),
+        arrival_at_to: 1,
+        records: 1,
+    };
+    let payloads = payloads.iter().map(|(number, data)| Payload {
+        sequence: sequence.clone(),
+        subsequence: *number as u64,
+        partition_key: Arc::from("key"),
+        arrival: 1,
+        data: data.clone(),
+    });
+    let budget = Budget::new(1 << 30);
+    let batch = PayloadBatch {
+        head,
+        payloads: payloads.collect(),
+        credit: budget.charge(0),
+    };
+    let decoded = decoder.decode(batch, &budget);
+    for rows in &decoded.rows {
+        let number = rows.subsequence.as_primitive::<Int64Type>();
+        let index = rows.index.as_primitive::<Int32Type>();
+        let texts =
+            (0..rows.len).map(|row| ((number.value(row), index.value(row)), text(rows, row)));
+        found.rows.extend(texts);
+    }
+    let rejects = decoded.rejects.into_iter().map(|reject| {
+        let place = (reject.subsequence as i64, reject.index as i32);
+        (place, (format!("{:?}", reject.code), reject.data))
+    });
+    found.rejects.extend(rejects);
+}
+
+/// Decodes one payload.
+pub fn decode_one(options: &ContentOptions, payload: Bytes) -> Found {
+    let mut found = Found::default();
+    let mut decoder = Decoder::new(DecodeLimits::default(), options);
+    decode(&mut decoder, &[(0, payload)], &mut found);
+    found
+}
+
+fn text(rows: &Rows, row: usize) -> String {
+    let fields = rows.schema.fields.iter().zip(&rows.columns);
+    let mut columns: Vec<_> = fields
+        .map(|(field, array)| (&field.name, JsonText::of(array, &field.data_type)))
+        .collect();
+    columns.sort_by_key(|(name, _)| *name);
+    let mut text = Vec::new();
+    let mut object = ObjectText::open(&mut text);
+    for (name, values) in &columns {
+        if !values.is_null(row) {
+            values.write(row, object.key(&quoted_key(name)));
+        }
+    }
+    object.close();
+    String::from_utf8(text).unwrap()
+}

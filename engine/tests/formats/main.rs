@@ -1,0 +1,5 @@
+//! Every content format, by contents of other libraries.
+
+mod batching;
+mod cases;
+mod table;
