@@ -405,12 +405,4 @@ mod tests {
         }
         assert_eq!(Compression::from_word("rar"), None);
     }
-
-    #[test]
-    fn each_choice_is_stored_by_its_word() {
-        for choice in FormatChoice::ALL {
-            let stored = serde_json::to_string(&choice).unwrap();
-            assert_eq!(stored, format!("\"{}\"", choice.as_str()));
-        }
-    }
 }
