@@ -3,7 +3,8 @@
 //!
 //! It starts itself again as the server, lets that fill a stream, and then reads all of it through
 //! the AWS SDK into committed Parquet (zstd) on the local disk. The rows that the commits name are
-//! compared with the events that were put.
+//! compared with the events that were put. Each round reads twice: with the format named, and found
+//! out.
 //!
 //! `cargo bench -p shardmill-benches --bench engine [-- ROUNDS [MEGABYTES]]`
 
@@ -48,27 +49,38 @@ fn main() -> Outcome<()> {
         .map_or(Ok(200), |megabytes| megabytes.parse())?;
     keep_freed_memory();
     for kind in Kind::ALL {
-        let mut rates = Vec::new();
+        let (mut rates, mut shares) = (Vec::new(), Vec::new());
         for round in 1..=rounds {
-            let done = measure(kind, megabytes)?;
-            println!(
-                "{}, round {round}: {:.1} MB of payload, {} events, {:.2} CPU s, {:.1} s: {:.1} MB \
-                 per CPU second; at most {:.0} MB in flight",
-                kind.name(),
-                done.payload_mb,
-                done.events,
-                done.cpu_seconds,
-                done.seconds,
-                done.rate(),
-                done.peak_mb,
-            );
-            rates.push(done.rate());
+            let server = Server::start(kind, megabytes)?;
+            let [named, auto] = [ContentFormat::Json, ContentFormat::Auto].map(|format| {
+                let done = measure(&server, format)?;
+                println!(
+                    "{}, round {round}, {}: {:.1} MB of payload, {} events, {:.2} CPU s, {:.1} s: \
+                     {:.1} MB per CPU second; at most {:.0} MB in flight",
+                    kind.name(),
+                    format.as_str(),
+                    done.payload_mb,
+                    done.events,
+                    done.cpu_seconds,
+                    done.seconds,
+                    done.rate(),
+                    done.peak_mb,
+                );
+                Outcome::Ok(done.rate())
+            });
+            let (named, auto) = (named?, auto?);
+            rates.push(named);
+            shares.push(auto / named);
         }
-        let Spread { min, median, max } = Spread::of(&rates);
-        println!(
-            "{}, MB per CPU second: min {min:.1}, median {median:.1}, max {max:.1}",
-            kind.name()
-        );
+        let show = |what: &str, figures: &[f64], digits: usize| {
+            let Spread { min, median, max } = Spread::of(figures);
+            println!(
+                "{}, {what}: min {min:.digits$}, median {median:.digits$}, max {max:.digits$}",
+                kind.name()
+            );
+        };
+        show("MB per CPU second", &rates, 1);
+        show("speed under auto, of that by name", &shares, 2);
     }
     Ok(())
 }
@@ -152,11 +164,10 @@ impl Done {
     }
 }
 
-fn measure(kind: Kind, megabytes: u64) -> Outcome<Done> {
-    let server = Server::start(kind, megabytes)?;
+fn measure(server: &Server, format: ContentFormat) -> Outcome<Done> {
     let folder = tempfile::tempdir()?;
     let (begun, cpu) = (Instant::now(), process_cpu_seconds());
-    let handle = start(&server.url, folder.path())?;
+    let handle = start(&server.url, format, folder.path())?;
     while handle.progress().decoded.payloads < server.events && !handle.is_finished() {
         if begun.elapsed() > Duration::from_secs(600) {
             return Err(format!("stuck: {:#?}", handle.progress()).into());
@@ -183,11 +194,11 @@ fn measure(kind: Kind, megabytes: u64) -> Outcome<Done> {
     })
 }
 
-fn start(url: &str, folder: &std::path::Path) -> Outcome<Handle> {
+fn start(url: &str, format: ContentFormat, folder: &std::path::Path) -> Outcome<Handle> {
     let source = DataSource::builder(STREAM)
         .stream(STREAM)
         .read_from(StartFrom::Start)
-        .content_format(ContentFormat::Json)
+        .content_format(format)
         .shards(4)
         .target_folder(folder)
         .execution_parallelism(LANES)
