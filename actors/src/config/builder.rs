@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use shardmill_engine::decode::{
     CloudWatchOptions, Compression as ContentCompression, DelimitedOptions, FixedWidthOptions,
-    FormOptions, FormatChoice as ContentFormat, JsonOptions, LinesOptions, RawOptions,
-    RegexOptions, XmlOptions,
+    FormOptions, FormatChoice as ContentFormat, JsonOptions, LinesOptions, ProtobufOptions,
+    RawOptions, RegexOptions, XmlOptions,
 };
 use shardmill_engine::parquet::Compression;
 use shardmill_engine::types::WindowLength;
@@ -173,6 +173,31 @@ impl DataSourceBuilder {
     /// The JSON of the schema of bare Avro values.
     pub fn avro_schema(self, schema: impl Into<String>) -> Self {
         self.text("content.avro_record.schema", schema)
+    }
+
+    /// What holds for Protobuf. The descriptor set is one in base64, or comes from a file
+    /// ([`Self::descriptor_set_file`], [`Self::proto_files`]).
+    pub fn protobuf(self, options: &ProtobufOptions) -> Self {
+        self.options("content.protobuf", options)
+    }
+
+    /// The descriptor set of Protobuf messages, from a file that a compiler wrote. After
+    /// [`Self::protobuf`].
+    pub fn descriptor_set_file(self, path: impl Into<String>) -> Self {
+        self.text("content.protobuf.descriptor_set_file", path)
+    }
+
+    /// The `.proto` files of Protobuf messages, and the folders that their imports are looked up in:
+    /// the files' own where there are none. After [`Self::protobuf`].
+    pub fn proto_files(self, files: Vec<String>, include_paths: Vec<String>) -> Self {
+        let builder = self.set("content.protobuf.proto_files", Setting::Texts(files));
+        match include_paths.is_empty() {
+            true => builder,
+            false => builder.set(
+                "content.protobuf.include_paths",
+                Setting::Texts(include_paths),
+            ),
+        }
     }
 
     /// Deepest nesting of an event.

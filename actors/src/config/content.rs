@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 use shardmill_engine::decode::{Compression, ContentOptions, ExpansionLimits, FormatChoice};
 
+use super::protobuf::DESCRIPTOR_SET;
 use super::reference::{self, ContentSection, Default as KeyDefault, Key, NO_MEANING, SECTIONS};
 use super::resolve::Resolver;
 use super::source::ContentSettings;
@@ -120,12 +121,15 @@ impl Resolver<'_, '_> {
         folder: Option<&Path>,
     ) -> Option<Vec<(String, String, Json)>> {
         let one = |value| vec![(key.path.to_owned(), option.to_owned(), value)];
-        if key.path == AVRO_SCHEMA_FILE || key.path.contains(".*.") {
+        if key.path.contains(".*.") {
             // With the key that it belongs to.
             return Some(Vec::new());
         }
         if key.path == AVRO_SCHEMA {
             return Some(one(self.avro_schema(folder)?));
+        }
+        if key.path == DESCRIPTOR_SET {
+            return Some(one(self.descriptor_set(folder)?));
         }
         if let Some(parent) = key.path.strip_suffix('*') {
             let named = self.values.below(parent);

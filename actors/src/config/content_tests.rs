@@ -461,6 +461,7 @@ fn what_is_wrong_is_named(
 #[case("regex", "content.regex.pattern")]
 #[case("fixed_width", "content.fixed_width.columns")]
 #[case("avro_record", "content.avro_record.schema")]
+#[case("protobuf", "content.protobuf.message")]
 fn what_a_format_needs_must_be_written(#[case] format: &str, #[case] key: &str) {
     let error = read(&format!("format = \"{format}\"")).unwrap_err();
     let problem = &error.problems()[0];

@@ -10,6 +10,7 @@ mod document;
 mod environment;
 mod memory;
 mod problem;
+mod protobuf;
 pub mod reference;
 mod resolve;
 mod source;
@@ -25,8 +26,8 @@ pub use problem::{At, ConfigError, Problem};
 pub use shardmill_engine::decode::{
     CloudWatchOptions, Compression as ContentCompression, ContentOptions, DelimitedOptions,
     FieldType, FixedColumn, FixedWidthOptions, FormOptions, FormatChoice as ContentFormat,
-    JsonOptions, LinesOptions, Mark, Pattern, RawOptions, RegexOptions, RegexUnit, ShortLines,
-    StoreJson, XmlOptions,
+    JsonOptions, LinesOptions, Mark, Pattern, ProtobufFraming, ProtobufOptions, RawOptions,
+    RegexOptions, RegexUnit, ShortLines, StoreJson, UnknownFields, XmlOptions,
 };
 pub use shardmill_engine::parquet::{Compression, ParquetOptions};
 pub use source::{
@@ -39,5 +40,7 @@ pub(crate) use written::Remarks;
 
 #[cfg(test)]
 mod content_tests;
+#[cfg(test)]
+mod protobuf_tests;
 #[cfg(test)]
 mod tests;

@@ -211,18 +211,31 @@ pub(super) fn nearest<'c>(
     given: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
+    let (likeness, first) = by_likeness(given, candidates).into_iter().next()?;
+    (likeness > 0.8).then_some(first)
+}
+
+/// The candidates that are most like `given`, at most so many.
+pub(super) fn likest<'c>(
+    given: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+    most: usize,
+) -> Vec<&'c str> {
+    let candidates = by_likeness(given, candidates).into_iter().take(most);
+    candidates.map(|(_, candidate)| candidate).collect()
+}
+
+/// Candidates with how much they are like `given`, the likest first.
+fn by_likeness<'c>(
+    given: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Vec<(f64, &'c str)> {
     let given = given.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| {
-            (
-                strsim::jaro_winkler(&given, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate)
+    let like = |candidate: &'c str| strsim::jaro_winkler(&given, &candidate.to_lowercase());
+    let candidates = candidates.into_iter();
+    let mut all: Vec<_> = candidates.map(|name| (like(name), name)).collect();
+    all.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    all
 }
 
 #[cfg(test)]

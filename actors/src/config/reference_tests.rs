@@ -21,8 +21,8 @@ fn everything(format: ContentFormat) -> Entries {
         let section = sections.find(|section| below(key.path, section.path).is_some());
         section.is_some_and(|section| !section.formats.contains(&format))
     };
-    // It stands for `schema`.
-    let keys = keys().filter(|key| key.path != "content.avro_record.schema_file");
+    // They stand for others.
+    let keys = keys().filter(|key| !content::OF_FILES.contains(&key.path));
     keys.filter(|key| !foreign(key))
         .map(|key| match key.path {
             "content.format" => (key, format!("\"{}\"", format.as_str())),
@@ -87,6 +87,10 @@ fn other(key: &Key) -> String {
         ("kinesis.shards", Kind::Integer { max, .. }) => max.to_string(),
         ("content.regex.pattern", _) => "'(?<other>.)'".to_owned(),
         ("content.avro_record.schema", _) => "'\"string\"'".to_owned(),
+        ("content.protobuf.message", _) => "\"web.Hit.Part\"".to_owned(),
+        ("content.protobuf.descriptor_set", _) => {
+            "\"CjEKCWhpdC5wcm90bxIDd2ViIhcKA0hpdBIQCgN1cmwYASABKAlSA3VybGIGcHJvdG8z\"".to_owned()
+        }
         (_, Kind::Integer { .. }) if key.example == "1" => "2".to_owned(),
         (_, Kind::Integer { .. }) => "1".to_owned(),
         (_, Kind::Size { .. }) => "\"2 MiB\"".to_owned(),
@@ -154,8 +158,9 @@ fn what_is_written_as_a_file_is_read_back() {
         assert_eq!(again(&whole.to_toml()), whole);
         // Texts that TOML or the filling in of variables would take for something else.
         for (key, value) in &mut entries {
-            if matches!(key.kind, Kind::Text | Kind::TextOrNone) && key.path.starts_with("content.")
-            {
+            let is_text = matches!(key.kind, Kind::Text | Kind::TextOrNone);
+            let is_name = key.path == "content.protobuf.message";
+            if is_text && !is_name && key.path.starts_with("content.") {
                 *value = "'a\"$$b\\t'".to_owned();
             }
         }
@@ -229,11 +234,16 @@ fn every_option_of_the_decoder_has_a_key_with_the_same_default() {
     for format in ContentFormat::ALL {
         let mut entries = everything(format);
         let must = |key: &Key| {
-            key.default == Default::Required || key.path == "content.avro_record.schema"
+            let of_file = [
+                "content.avro_record.schema",
+                "content.protobuf.descriptor_set",
+            ];
+            key.default == Default::Required || of_file.contains(&key.path)
         };
         entries.retain(|(key, _)| must(key) || key.path == "content.format");
         let mut options = read(&entries).content().options.clone();
         (options.regex.pattern, options.avro_schema) = (None, None);
+        (options.protobuf.descriptor_set, options.protobuf.message) = (None, None);
         options.fixed_width.columns.clear();
         let defaults = ContentOptions {
             format,

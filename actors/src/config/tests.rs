@@ -243,7 +243,7 @@ fn keys_and_values_that_are_still_to_come_say_so() {
     for text in [
         with("fan_out = \"consumer\"", ""),
         with("", "retention = \"30 days\""),
-        with("", "[content]\nformat = \"protobuf\""),
+        with("", "[content]\nformat = \"avro_glue\""),
         with("", "[statistics]\nreal_time = true"),
         with("", "[[lookup]]\nname = \"x\""),
     ] {

@@ -13,6 +13,7 @@ mod content;
 mod contents;
 mod delimited;
 mod detect;
+mod ends;
 mod expand;
 mod fetch;
 mod fields;
@@ -29,8 +30,10 @@ mod options;
 mod orc;
 mod parquet_file;
 mod pattern;
+pub mod protobuf;
 mod raw;
 mod repeated;
+mod room;
 mod sink;
 mod text;
 mod texts;
@@ -66,6 +69,7 @@ pub use self::options::{
 use self::orc::OrcFile;
 use self::parquet_file::ParquetFile;
 pub use self::pattern::{Pattern, RegexOptions, RegexUnit};
+pub use self::protobuf::{ProtobufFraming, ProtobufOptions, UnknownFields};
 pub use self::raw::RawOptions;
 use self::sink::{Sink, Taken};
 pub use self::xml::XmlOptions;
@@ -291,6 +295,9 @@ fn format_of(
         FormatChoice::AvroGlue => Box::new(registry(Framing::Glue)),
         FormatChoice::Orc => Box::new(OrcFile::new(limits, ratio)),
         FormatChoice::Parquet => Box::new(ParquetFile::new(limits, ratio)),
+        FormatChoice::Protobuf => {
+            Box::new(protobuf::Protobuf::new(limits, &content.protobuf, ratio))
+        }
     }
 }
 

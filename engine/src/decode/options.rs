@@ -10,6 +10,7 @@ use super::form::FormOptions;
 use super::json::{CloudWatchOptions, JsonOptions};
 use super::lines::LinesOptions;
 use super::pattern::RegexOptions;
+use super::protobuf::ProtobufOptions;
 use super::raw::RawOptions;
 use super::xml::XmlOptions;
 
@@ -47,6 +48,8 @@ pub struct ContentOptions {
     pub form: FormOptions,
     /// What holds for XML.
     pub xml: XmlOptions,
+    /// What holds for Protobuf.
+    pub protobuf: ProtobufOptions,
     /// The JSON of the schema of [`FormatChoice::AvroRecord`]; [`super::avro::check_schema`] says
     /// whether it is one.
     pub avro_schema: Option<Arc<str>>,
@@ -70,6 +73,7 @@ impl ContentOptions {
             FormatChoice::Regex => self.regex.check(),
             FormatChoice::Xml => self.xml.check(),
             FormatChoice::Json => self.json.check(),
+            FormatChoice::Protobuf => self.protobuf.check(),
             FormatChoice::AvroRecord => {
                 let schema = self.avro_schema.as_deref().unwrap_or_default();
                 super::avro::check_schema(schema)
@@ -120,6 +124,7 @@ impl ContentOptions {
             FormatChoice::Xml => kept.xml = this.xml,
             FormatChoice::Lines => kept.lines = this.lines,
             FormatChoice::Raw => kept.raw = this.raw,
+            FormatChoice::Protobuf => kept.protobuf = this.protobuf,
             FormatChoice::AvroRecord => kept.avro_schema = this.avro_schema,
             FormatChoice::Avro
             | FormatChoice::AvroConfluent
@@ -221,12 +226,14 @@ pub enum FormatChoice {
     Orc,
     /// Parquet files.
     Parquet,
+    /// Protobuf messages, of the message of a descriptor set.
+    Protobuf,
 }
 
 impl FormatChoice {
     /// Every choice that the configuration offers, in the order of the reference page. Those whose
     /// options it does not have yet are left out.
-    pub const ALL: [FormatChoice; 15] = [
+    pub const ALL: [FormatChoice; 16] = [
         FormatChoice::Auto,
         FormatChoice::Json,
         FormatChoice::CloudWatch,
@@ -242,6 +249,7 @@ impl FormatChoice {
         FormatChoice::AvroRecord,
         FormatChoice::Orc,
         FormatChoice::Parquet,
+        FormatChoice::Protobuf,
     ];
 
     /// The word that stands for it in the configuration and in stored decisions.
@@ -264,6 +272,7 @@ impl FormatChoice {
             FormatChoice::AvroGlue => "avro_glue",
             FormatChoice::Orc => "orc",
             FormatChoice::Parquet => "parquet",
+            FormatChoice::Protobuf => "protobuf",
         }
     }
 
@@ -287,6 +296,7 @@ impl FormatChoice {
             FormatChoice::AvroGlue => "Avro values of AWS Glue",
             FormatChoice::Orc => "ORC files",
             FormatChoice::Parquet => "Parquet files",
+            FormatChoice::Protobuf => "Protobuf messages",
         }
     }
 

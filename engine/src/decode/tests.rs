@@ -15,6 +15,7 @@ mod panics;
 mod parquet_files;
 mod payloads;
 mod properties;
+mod protobuf;
 mod rules;
 mod tables;
 mod xml;

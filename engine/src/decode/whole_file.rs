@@ -80,16 +80,21 @@ impl Family {
         limits: &DecodeLimits,
         refusal: Refusal,
     ) {
+        let (code, reason) = self.said(limits, refusal);
+        sink.reject(content, 0..content.data.len(), code, reason);
+    }
+
+    /// The code and the reason of a reject.
+    pub(super) fn said(&self, limits: &DecodeLimits, refusal: Refusal) -> (RejectCode, String) {
         let name = self.name;
-        let (code, reason) = match refusal {
+        match refusal {
             Refusal::Damaged(why) => (self.damaged, format!("cannot be read as {name}: {why}")),
             Refusal::TooDeep => {
                 let reason = format!("nested deeper than {} levels", limits.max_depth);
                 (self.too_deep, reason)
             }
             Refusal::TooLarge(why) => (RejectCode::TooLarge, why),
-        };
-        sink.reject(content, 0..content.data.len(), code, reason);
+        }
     }
 }
 

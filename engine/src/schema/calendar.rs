@@ -77,6 +77,27 @@ pub fn write_duration(out: &mut Vec<u8>, months: i64, days: i64, time: i64, per_
     out.push(b'S');
 }
 
+/// Writes an instant, given in seconds since 1970-01-01T00:00:00 UTC and nanoseconds on top of them,
+/// fewer than a second has.
+pub fn write_instant(out: &mut Vec<u8>, seconds: i64, nanoseconds: u32) {
+    write_date(out, seconds.div_euclid(DAY));
+    out.push(b'T');
+    let time = seconds.rem_euclid(DAY) * NANOSECONDS + i64::from(nanoseconds);
+    write_time(out, time, NANOSECONDS);
+    out.push(b'Z');
+}
+
+/// Writes a length of time as [`write_duration`] does, also one of more nanoseconds than 64 bits hold.
+pub fn write_nanoseconds(out: &mut Vec<u8>, nanoseconds: i128) {
+    const PER_SECOND: u128 = NANOSECONDS as u128;
+    let sign = if nanoseconds < 0 { "-" } else { "" };
+    let nanoseconds = nanoseconds.unsigned_abs();
+    let _ = write!(out, "PT{sign}{}", nanoseconds / PER_SECOND);
+    let fraction = (nanoseconds % PER_SECOND) as u64;
+    write_fraction(out, fraction, NANOSECONDS.unsigned_abs());
+    out.push(b'S');
+}
+
 /// A fraction of a second with its point, without zeros at its end.
 fn write_fraction(out: &mut Vec<u8>, mut fraction: u64, per_second: u64) {
     if fraction == 0 {
@@ -167,6 +188,30 @@ mod tests {
                 text(|out| write_timestamp(out, value, per_second, true));
             }
         }
+    }
+
+    #[test]
+    fn instants_and_lengths_of_any_size_have_the_same_form() {
+        let moment = 1_795_437_296_500_000_000_i64;
+        for value in [0, moment, -1, i64::MIN, i64::MAX] {
+            let (seconds, nanos) = (value.div_euclid(NANOSECONDS), value.rem_euclid(NANOSECONDS));
+            assert_eq!(
+                text(|out| write_instant(out, seconds, nanos as u32)),
+                text(|out| write_timestamp(out, value, NANOSECONDS, true))
+            );
+            assert_eq!(
+                text(|out| write_nanoseconds(out, value.into())),
+                text(|out| write_duration(out, 0, 0, value, NANOSECONDS))
+            );
+        }
+        for seconds in [i64::MIN, i64::MAX] {
+            text(|out| write_instant(out, seconds, 999_999_999));
+        }
+        let long = 315_576_000_000_i128 * 1_000_000_000 + 5;
+        assert_eq!(
+            text(|out| write_nanoseconds(out, -long)),
+            "PT-315576000000.000000005S"
+        );
     }
 
     #[test]

@@ -86,6 +86,12 @@ pub enum RejectCode {
     OrcDamaged,
     /// An ORC file whose schema is nested deeper than the limit.
     OrcTooDeep,
+    /// Not Protobuf, or not of the message that it should be.
+    ProtobufDamaged,
+    /// Protobuf nested deeper than the limit.
+    ProtobufTooDeep,
+    /// Protobuf with a field that its descriptor has not, where the options refuse those.
+    ProtobufUnknownField,
     /// The decoder panicked on this payload alone.
     DecoderPanic,
     /// The event is larger than a limit.
@@ -104,7 +110,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// Every code, in the order of the reference page.
-    pub const ALL: [RejectCode; 29] = [
+    pub const ALL: [RejectCode; 32] = [
         RejectCode::JsonSyntax,
         RejectCode::JsonTooDeep,
         RejectCode::JsonNotAnObject,
@@ -127,6 +133,9 @@ impl RejectCode {
         RejectCode::AvroUnknownSchema,
         RejectCode::OrcDamaged,
         RejectCode::OrcTooDeep,
+        RejectCode::ProtobufDamaged,
+        RejectCode::ProtobufTooDeep,
+        RejectCode::ProtobufUnknownField,
         RejectCode::DecoderPanic,
         RejectCode::TooLarge,
         RejectCode::CompressionMismatch,
@@ -161,6 +170,9 @@ impl RejectCode {
             RejectCode::AvroUnknownSchema => "avro.unknown_schema",
             RejectCode::OrcDamaged => "orc.damaged",
             RejectCode::OrcTooDeep => "orc.too_deep",
+            RejectCode::ProtobufDamaged => "protobuf.damaged",
+            RejectCode::ProtobufTooDeep => "protobuf.too_deep",
+            RejectCode::ProtobufUnknownField => "protobuf.unknown_field",
             RejectCode::DecoderPanic => "decode.panic",
             RejectCode::TooLarge => "decode.too_large",
             RejectCode::CompressionMismatch => "compression.mismatch",

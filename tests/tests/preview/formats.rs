@@ -59,6 +59,12 @@ impl Case {
                 let schema = quoted(&options["avro_schema"]);
                 Some(format!("[content.avro_record]\nschema = {schema}\n"))
             }
+            "protobuf" => {
+                let keys = options["protobuf"].as_object().expect("options");
+                let lines = keys.iter().map(|(key, value)| format!("{key} = {value}\n"));
+                let lines: String = lines.collect();
+                Some(format!("[content.protobuf]\n{lines}"))
+            }
             "raw" => Some(String::new()),
             _ => None,
         }

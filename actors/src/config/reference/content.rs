@@ -46,6 +46,15 @@ pub(in crate::config) const SECTIONS: &[ContentSection] = &[
     section("content.lines", "lines", &[Format::Lines, Format::Auto]),
     section("content.raw", "raw", &[Format::Raw, Format::Auto]),
     section("content.avro_record", "", &[Format::AvroRecord]),
+    section("content.protobuf", "protobuf", &[Format::Protobuf]),
+];
+
+/// Keys that name files with what another key holds: they are no options of the decoder.
+pub(in crate::config) const OF_FILES: &[&str] = &[
+    "content.avro_record.schema_file",
+    "content.protobuf.descriptor_set_file",
+    "content.protobuf.proto_files",
+    "content.protobuf.include_paths",
 ];
 
 /// Keys that have no meaning while another key has a value, written as TOML.
@@ -77,7 +86,8 @@ pub(in crate::config) const NO_MEANING: &[(&str, &str, &str)] = &[
 impl ContentSection {
     /// The keys below it, each with the path of its option among those of the section.
     pub fn keys(&self) -> impl Iterator<Item = (&'static Key, &'static str)> {
-        super::keys().filter_map(|key| {
+        let keys = super::keys().filter(|key| !OF_FILES.contains(&key.path));
+        keys.filter_map(|key| {
             let option = match (below(key.path, self.path)?, self.options) {
                 // It stands beside the options of formats.
                 ("schema", "") => "avro_schema",
@@ -105,6 +115,7 @@ pub const CONTENT_FORMATS: &[&str] = &[
     "avro_record",
     "orc",
     "parquet",
+    "protobuf",
 ];
 
 /// The compressions of payloads.

@@ -10,6 +10,8 @@ const FIELD_TYPES: &[&str] = &["string", "int64", "float64", "boolean"];
 const STORE_JSON: &[&str] = &["no", "beside", "only"];
 const SHORT_LINES: &[&str] = &["reject", "fill"];
 const REGEX_UNITS: &[&str] = &["line", "content"];
+const PROTOBUF_FRAMINGS: &[&str] = &["none", "delimited"];
+const UNKNOWN_FIELDS: &[&str] = &["skip", "reject"];
 
 /// The farthest place and the largest width of a column.
 const MAX_PLACE: u64 = 1 << 30;
@@ -348,5 +350,63 @@ pub(super) const KEYS: &[Key] = &[
         meaning: "File that holds the schema. A relative path counts from the folder of the \
                   configuration file.",
         example: "\"hit.avsc\"",
+    },
+    Key {
+        path: "content.protobuf.message",
+        kind: Kind::Text,
+        default: Default::Required,
+        meaning: "Full name of the message that payloads are: its package, the messages that it is \
+                  declared in, its own name, with dots between them.",
+        example: "\"web.Hit\"",
+    },
+    Key {
+        path: "content.protobuf.proto_files",
+        kind: Kind::Texts,
+        default: Default::Unset("`descriptor_set_file` has it"),
+        meaning: "`.proto` files with the message and with extensions of it, if there are any; what \
+                  they import is found by itself. Compiled at the start: no `protoc` is needed. A \
+                  relative path counts from the folder of the configuration file, or else from one \
+                  of `include_paths`.",
+        example: "[\"protos/hit.proto\"]",
+    },
+    Key {
+        path: "content.protobuf.include_paths",
+        kind: Kind::Texts,
+        default: Default::Unset("the folders that `proto_files` stand in"),
+        meaning: "Folders that imports are looked up in, in this order. Relative ones count from \
+                  the folder of the configuration file. Google's own files need none.",
+        example: "[\"protos\"]",
+    },
+    Key {
+        path: "content.protobuf.descriptor_set_file",
+        kind: Kind::Text,
+        default: Default::Unset("`proto_files` or `descriptor_set` has it"),
+        meaning: "File with a descriptor set, as `protoc --include_imports --descriptor_set_out` \
+                  writes it. A relative path counts from the folder of the configuration file.",
+        example: "\"hit.desc\"",
+    },
+    Key {
+        path: "content.protobuf.descriptor_set",
+        kind: Kind::Verbatim("a descriptor set in base64"),
+        default: Default::Unset("what `proto_files` or `descriptor_set_file` hold"),
+        meaning: "The descriptor set itself. Taken as it stands: no environment variables are put \
+                  in.",
+        example: "\"CjsKCWhpdC5wcm90bxIDd2ViIiEKA0hpdBISCgRwYXRoGAEgASgJUgRwYXRoGgYKBFBhcnRiBnByb3RvMw==\"",
+    },
+    Key {
+        path: "content.protobuf.framing",
+        kind: Kind::Choice(PROTOBUF_FRAMINGS),
+        default: Default::Value("none"),
+        meaning: "How messages stand in payloads: one in each, `\"none\"`, or any number, each with \
+                  its length before it as a varint, `\"delimited\"`.",
+        example: "\"delimited\"",
+    },
+    Key {
+        path: "content.protobuf.unknown_fields",
+        kind: Kind::Choice(UNKNOWN_FIELDS),
+        default: Default::Value("skip"),
+        meaning: "Fields that the descriptor does not have: `\"skip\"` leaves them out, `\"reject\"` \
+                  makes their message a reject.",
+        example: "\"reject\"",
     },
 ];

@@ -228,4 +228,54 @@ avro_record.schema = '{"type": "record", "name": "R", "fields": [{"name": "m", "
         was: &[r#"{"n":1}"#],
         is: &[r#"{"m":1}"#],
     },
+    Case {
+        key: "content.protobuf.descriptor_set",
+        without: r#"format = "protobuf"
+protobuf.message = "web.Hit"
+protobuf.descriptor_set = "CjsKCWhpdC5wcm90bxIDd2ViIiEKA0hpdBISCgRwYXRoGAEgASgJUgRwYXRoGgYKBFBhcnRiBnByb3RvMw==""#,
+        with: r#"format = "protobuf"
+protobuf.message = "web.Hit"
+protobuf.descriptor_set = "CjEKCWhpdC5wcm90bxIDd2ViIhcKA0hpdBIQCgN1cmwYASABKAlSA3VybGIGcHJvdG8z""#,
+        payload: b"\x0a\x01x",
+        was: &[r#"{"path":"x"}"#],
+        is: &[r#"{"url":"x"}"#],
+    },
+    Case {
+        key: "content.protobuf.message",
+        without: r#"format = "protobuf"
+protobuf.message = "web.Hit"
+protobuf.descriptor_set = "CjsKCWhpdC5wcm90bxIDd2ViIiEKA0hpdBISCgRwYXRoGAEgASgJUgRwYXRoGgYKBFBhcnRiBnByb3RvMw==""#,
+        with: r#"format = "protobuf"
+protobuf.message = "web.Hit.Part"
+protobuf.descriptor_set = "CjsKCWhpdC5wcm90bxIDd2ViIiEKA0hpdBISCgRwYXRoGAEgASgJUgRwYXRoGgYKBFBhcnRiBnByb3RvMw==""#,
+        payload: b"\x0a\x01x",
+        was: &[r#"{"path":"x"}"#],
+        is: &["{}"],
+    },
+    Case {
+        key: "content.protobuf.framing",
+        without: r#"format = "protobuf"
+protobuf.message = "web.Hit"
+protobuf.descriptor_set = "CjsKCWhpdC5wcm90bxIDd2ViIiEKA0hpdBISCgRwYXRoGAEgASgJUgRwYXRoGgYKBFBhcnRiBnByb3RvMw==""#,
+        with: r#"format = "protobuf"
+protobuf.message = "web.Hit"
+protobuf.descriptor_set = "CjsKCWhpdC5wcm90bxIDd2ViIiEKA0hpdBISCgRwYXRoGAEgASgJUgRwYXRoGgYKBFBhcnRiBnByb3RvMw=="
+protobuf.framing = "delimited""#,
+        payload: b"\x03\x0a\x01x",
+        was: &["protobuf.damaged \u{3}\n\u{1}x"],
+        is: &[r#"{"path":"x"}"#],
+    },
+    Case {
+        key: "content.protobuf.unknown_fields",
+        without: r#"format = "protobuf"
+protobuf.message = "web.Hit"
+protobuf.descriptor_set = "CjsKCWhpdC5wcm90bxIDd2ViIiEKA0hpdBISCgRwYXRoGAEgASgJUgRwYXRoGgYKBFBhcnRiBnByb3RvMw==""#,
+        with: r#"format = "protobuf"
+protobuf.message = "web.Hit"
+protobuf.descriptor_set = "CjsKCWhpdC5wcm90bxIDd2ViIiEKA0hpdBISCgRwYXRoGAEgASgJUgRwYXRoGgYKBFBhcnRiBnByb3RvMw=="
+protobuf.unknown_fields = "reject""#,
+        payload: b"\x0a\x01x\x10\x01",
+        was: &[r#"{"path":"x"}"#],
+        is: &["protobuf.unknown_field \n\u{1}x\u{10}\u{1}"],
+    },
 ];

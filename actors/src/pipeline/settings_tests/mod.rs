@@ -145,10 +145,18 @@ fn every_key_of_a_format_does_what_it_says() {
         let below = path.strip_prefix("content.");
         below.is_some_and(|rest| rest.contains('.'))
     });
-    // The one that is left has a test of its own below.
+    // Those that are left, which name files, have tests of their own below.
     let missing = of_formats.filter(|path| !cases().any(|case| case.key == *path));
     let missing: Vec<&str> = missing.collect();
-    assert_eq!(missing, ["content.avro_record.schema_file"]);
+    assert_eq!(
+        missing,
+        [
+            "content.avro_record.schema_file",
+            "content.protobuf.proto_files",
+            "content.protobuf.include_paths",
+            "content.protobuf.descriptor_set_file",
+        ]
+    );
 }
 
 #[test]
@@ -159,4 +167,34 @@ fn a_schema_is_read_from_its_file() {
     std::fs::write(&file, schema).unwrap();
     let content = format!("format = \"avro_record\"\navro_record.schema_file = {file:?}");
     assert_eq!(decoded(&content, &[2]), [r#"{"n":1}"#]);
+}
+
+#[test]
+fn protobuf_files_are_compiled_or_read_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let hit =
+        "syntax = \"proto3\"; package web; import \"part.proto\"; message Hit { Part part = 1; }";
+    let part = "syntax = \"proto3\"; package web; message Part { string path = 1; }";
+    std::fs::write(folder.path().join("hit.proto"), hit).unwrap();
+    std::fs::write(other.join("part.proto"), part).unwrap();
+    let files = [folder.path().join("hit.proto")];
+    let content = format!(
+        "format = \"protobuf\"\n[content.protobuf]\nmessage = \"web.Hit\"\nproto_files = {files:?}\n\
+         include_paths = {:?}",
+        [folder.path(), &other]
+    );
+    let payload = b"\x0a\x03\x0a\x01x";
+    assert_eq!(decoded(&content, payload), [r#"{"part":{"path":"x"}}"#]);
+
+    let file = folder.path().join("hit.desc");
+    let mut compiler = protox::Compiler::new([folder.path(), &other]).unwrap();
+    let set = compiler.include_imports(true).open_files(&files).unwrap();
+    std::fs::write(&file, set.encode_file_descriptor_set()).unwrap();
+    let content = format!(
+        "format = \"protobuf\"\n[content.protobuf]\nmessage = \"web.Hit\"\n\
+         descriptor_set_file = {file:?}"
+    );
+    assert_eq!(decoded(&content, payload), [r#"{"part":{"path":"x"}}"#]);
 }

@@ -10,11 +10,12 @@ use arrow::array::{
     Time64MicrosecondArray, TimestampMicrosecondArray, TimestampMillisecondArray,
     TimestampNanosecondArray, UnionArray,
 };
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Fields, UnionFields, i256};
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 
 use super::cursor::Room;
+pub(super) use crate::decode::ends::Ends;
 use crate::decode::whole_file::Refusal;
 
 /// Values of one type, null or not.
@@ -48,42 +49,6 @@ pub(super) enum Values {
     Record(Vec<(String, Column)>),
     /// Branches by name, and for each value its branch and place in it.
     Union(Vec<(String, Column)>, Vec<i8>, Vec<i32>),
-}
-
-/// Texts or bytes end to end.
-pub(super) struct Ends {
-    pub(super) data: Vec<u8>,
-    offsets: Vec<i32>,
-}
-
-impl Ends {
-    pub(super) fn new() -> Self {
-        Self {
-            data: Vec::new(),
-            offsets: vec![0],
-        }
-    }
-
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.data.extend_from_slice(bytes);
-        self.close();
-    }
-
-    /// Ends the value that was appended to `data`. Tables are cut long before 2 GiB.
-    pub(super) fn close(&mut self) {
-        let end = i32::try_from(self.data.len()).expect("a table is cut before 2 GiB");
-        self.offsets.push(end);
-    }
-
-    fn truncate(&mut self, len: usize) {
-        self.offsets.truncate(len + 1);
-        self.data.truncate(self.offsets[len] as usize);
-    }
-
-    fn into_buffers(self) -> (OffsetBuffer<i32>, Buffer) {
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        (offsets, Buffer::from_vec(self.data))
-    }
 }
 
 impl Column {
