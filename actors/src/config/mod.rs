@@ -11,6 +11,7 @@ mod environment;
 mod memory;
 mod problem;
 pub mod reference;
+mod registry;
 mod resolve;
 mod source;
 mod value;
@@ -22,6 +23,7 @@ pub use memory::{
     UNSENT_PART_BYTES,
 };
 pub use problem::{At, ConfigError, Problem};
+pub use registry::{ConfluentSettings, RegistryCredentials, RegistrySettings, Secret};
 pub use shardmill_engine::decode::{
     CloudWatchOptions, Compression as ContentCompression, ContentOptions, DelimitedOptions,
     FieldType, FixedColumn, FixedWidthOptions, FormOptions, FormatChoice as ContentFormat,
@@ -39,5 +41,7 @@ pub(crate) use written::Remarks;
 
 #[cfg(test)]
 mod content_tests;
+#[cfg(test)]
+mod registry_tests;
 #[cfg(test)]
 mod tests;

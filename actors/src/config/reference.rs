@@ -288,10 +288,7 @@ pub const PLANNED: &[(&str, &str)] = &[
 ];
 
 /// Values that the design names and this version does not know.
-pub const PLANNED_VALUES: &[(&str, &[&str])] = &[(
-    "content.format",
-    &["avro_confluent", "avro_glue", "protobuf"],
-)];
+pub const PLANNED_VALUES: &[(&str, &[&str])] = &[("content.format", &["protobuf"])];
 
 /// Other names that people know keys and sections by: where, the other name, ours.
 const KNOWN_AS: &[(&str, &str, &str)] = &[

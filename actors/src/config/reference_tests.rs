@@ -21,8 +21,13 @@ fn everything(format: ContentFormat) -> Entries {
         let section = sections.find(|section| below(key.path, section.path).is_some());
         section.is_some_and(|section| !section.formats.contains(&format))
     };
-    // It stands for `schema`.
-    let keys = keys().filter(|key| key.path != "content.avro_record.schema_file");
+    // They stand for others.
+    const STAND_INS: [&str; 3] = [
+        "content.avro_record.schema_file",
+        "content.avro_confluent.token",
+        "content.avro_confluent.secret_file",
+    ];
+    let keys = keys().filter(|key| !STAND_INS.contains(&key.path));
     keys.filter(|key| !foreign(key))
         .map(|key| match key.path {
             "content.format" => (key, format!("\"{}\"", format.as_str())),
@@ -145,7 +150,8 @@ fn every_key_that_is_read_changes_the_data_source() {
 #[test]
 fn what_is_written_as_a_file_is_read_back() {
     let again = |text: &str| {
-        let secret = |name: &str| (name == "SHARDMILL_EXTERNAL_ID").then(|| "none".to_owned());
+        let secrets = ["SHARDMILL_EXTERNAL_ID", "SHARDMILL_REGISTRY_PASSWORD"];
+        let secret = |name: &str| secrets.contains(&name).then(|| "none".to_owned());
         DataSource::read("t", text, None, &secret).unwrap_or_else(|e| panic!("{e}\n{text}"))
     };
     for format in ContentFormat::ALL {
@@ -154,7 +160,9 @@ fn what_is_written_as_a_file_is_read_back() {
         assert_eq!(again(&whole.to_toml()), whole);
         // Texts that TOML or the filling in of variables would take for something else.
         for (key, value) in &mut entries {
-            if matches!(key.kind, Kind::Text | Kind::TextOrNone) && key.path.starts_with("content.")
+            if matches!(key.kind, Kind::Text | Kind::TextOrNone)
+                && key.path.starts_with("content.")
+                && !key.path.ends_with(".connection")
             {
                 *value = "'a\"$$b\\t'".to_owned();
             }
@@ -233,7 +241,7 @@ fn every_option_of_the_decoder_has_a_key_with_the_same_default() {
         };
         entries.retain(|(key, _)| must(key) || key.path == "content.format");
         let mut options = read(&entries).content().options.clone();
-        (options.regex.pattern, options.avro_schema) = (None, None);
+        (options.regex.pattern, options.avro_schema, options.registry) = (None, None, None);
         options.fixed_width.columns.clear();
         let defaults = ContentOptions {
             format,
@@ -317,7 +325,7 @@ fn the_examples_of_formats_work() {
         DataSource::read("t", &text, None, &|_| None).unwrap_or_else(|e| panic!("{e}"));
         examples += 1;
     }
-    assert_eq!(examples, 3);
+    assert_eq!(examples, 4);
 }
 
 /// The part of the reference page that is made from the table.

@@ -46,6 +46,8 @@ pub(in crate::config) const SECTIONS: &[ContentSection] = &[
     section("content.lines", "lines", &[Format::Lines, Format::Auto]),
     section("content.raw", "raw", &[Format::Raw, Format::Auto]),
     section("content.avro_record", "", &[Format::AvroRecord]),
+    section("content.avro_confluent", "", &[Format::AvroConfluent]),
+    section("content.avro_glue", "", &[Format::AvroGlue]),
 ];
 
 /// Keys that have no meaning while another key has a value, written as TOML.
@@ -79,8 +81,9 @@ impl ContentSection {
     pub fn keys(&self) -> impl Iterator<Item = (&'static Key, &'static str)> {
         super::keys().filter_map(|key| {
             let option = match (below(key.path, self.path)?, self.options) {
-                // It stands beside the options of formats.
+                // These stand beside the options of formats.
                 ("schema", "") => "avro_schema",
+                ("url", "") => "registry",
                 (name, _) => name,
             };
             Some((key, option))
@@ -103,6 +106,8 @@ pub const CONTENT_FORMATS: &[&str] = &[
     "raw",
     "avro",
     "avro_record",
+    "avro_confluent",
+    "avro_glue",
     "orc",
     "parquet",
 ];
