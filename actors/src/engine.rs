@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 use shardmill_engine::budget::Budget;
-use shardmill_engine::ports::{Host, Store, Stream};
+use shardmill_engine::ports::{Host, SchemaRegistry, Store, Stream};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::adapters;
@@ -18,7 +18,7 @@ use crate::config::DataSource;
 use crate::error::Error;
 use crate::handle::{CommittedWindow, Handle, Outcome, Subscription};
 use crate::pipeline::{
-    Fault, Settings, Source, SourceContext, SourceKey, StopSource, StopSourceNow, Workers,
+    Fault, Schemas, Settings, Source, SourceContext, SourceKey, StopSource, StopSourceNow, Workers,
 };
 use crate::progress::Meter;
 
@@ -43,6 +43,7 @@ pub(crate) enum Command {
 pub(crate) struct StartSource {
     key: u64,
     settings: Settings,
+    source: Box<DataSource>,
     ports: Ports,
     meter: Arc<Meter>,
     commits: broadcast::Sender<CommittedWindow>,
@@ -52,7 +53,7 @@ pub(crate) struct StartSource {
 /// Where a source reads and writes.
 enum Ports {
     /// What its configuration names.
-    Configured(Box<DataSource>),
+    Configured,
     /// What the embedder gives.
     Given {
         stream: Arc<dyn Stream>,
@@ -114,22 +115,22 @@ impl Shardmill {
 
     /// Starts a data source on this engine.
     pub fn add(&self, source: DataSource) -> Handle {
-        let settings = Settings::of(&source);
-        self.add_ports(settings, Ports::Configured(Box::new(source)))
+        self.add_ports(source, Ports::Configured)
     }
 
     /// Starts a data source that reads `stream` and writes to `store`, which the embedder gives;
-    /// the places that `source` names are not used.
+    /// the places that `source` names are not used. A schema registry is the one that it names.
     pub fn add_with_ports(
         &self,
         source: &DataSource,
         stream: Arc<dyn Stream>,
         store: Arc<dyn Store>,
     ) -> Handle {
-        self.add_ports(Settings::of(source), Ports::Given { stream, store })
+        self.add_ports(source.clone(), Ports::Given { stream, store })
     }
 
-    fn add_ports(&self, settings: Settings, ports: Ports) -> Handle {
+    fn add_ports(&self, source: DataSource, ports: Ports) -> Handle {
+        let settings = Settings::of(&source);
         let key = self.next_key.fetch_add(1, Ordering::Relaxed);
         let meter = Arc::new(Meter::new(&settings.name, self.host.now()));
         let (commits, _) = broadcast::channel(Subscription::CAPACITY);
@@ -146,6 +147,7 @@ impl Shardmill {
         let start = StartSource {
             key,
             settings,
+            source: Box::new(source),
             ports,
             meter,
             commits,
@@ -209,16 +211,13 @@ impl World {
         let StartSource {
             key,
             settings,
+            source,
             ports,
             meter,
             commits,
             outcome,
         } = start;
-        let opened = match ports {
-            Ports::Given { stream, store } => Ok((stream, store)),
-            Ports::Configured(source) => open(&source).await,
-        };
-        let (stream, store) = match opened {
+        let (stream, store, registry) = match open(&source, ports).await {
             Ok(ports) => ports,
             Err(error) => {
                 meter.set_state("failed");
@@ -226,6 +225,8 @@ impl World {
                 return;
             }
         };
+        let (host, meter_of) = (Arc::clone(&self.host), Arc::clone(&meter));
+        let schemas = Arc::new(Schemas::new(source.name(), registry, host, meter_of));
         let (faults, faults_inbox): (_, mpsc::UnboundedReceiver<Fault>) = mpsc::unbounded_channel();
         let context = Arc::new(SourceContext {
             key: SourceKey(key),
@@ -235,6 +236,7 @@ impl World {
             host: Arc::clone(&self.host),
             budget: self.budget.clone(),
             workers: Arc::clone(&self.workers),
+            schemas,
             meter,
             faults,
             pressure: self.pressure.clone(),
@@ -251,10 +253,20 @@ fn forget<T>(sent: impl Future<Output = T> + 'static) {
     });
 }
 
-/// The stream and the target that a configuration names.
-async fn open(source: &DataSource) -> Result<(Arc<dyn Stream>, Arc<dyn Store>), Error> {
-    let failed = |error: adapters::OpenError| Error::new(error.code(), error.to_string());
-    let stream = adapters::open_stream(source).await.map_err(failed)?;
-    let store = adapters::open_target(source).await.map_err(failed)?;
-    Ok((stream, store))
+/// Where a source reads and writes, and the registry of its schemas.
+type Opened = (
+    Arc<dyn Stream>,
+    Arc<dyn Store>,
+    Option<Arc<dyn SchemaRegistry>>,
+);
+
+async fn open(source: &DataSource, ports: Ports) -> Result<Opened, Error> {
+    let (stream, store) = match ports {
+        Ports::Given { stream, store } => (stream, store),
+        Ports::Configured => (
+            adapters::open_stream(source).await?,
+            adapters::open_target(source).await?,
+        ),
+    };
+    Ok((stream, store, adapters::open_registry(source).await?))
 }

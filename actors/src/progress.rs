@@ -20,8 +20,11 @@ use shardmill_engine::types::{Counts, KinesisShardId, TimestampMs};
 pub struct Progress {
     /// The name of the source.
     pub source: String,
-    /// `starting`, `waiting` (for the first data), `running`, `stopping`, `stopped` or `failed`.
+    /// `starting`, `waiting` (for the first data), `running`, `stalled`, `stopping`, `stopped` or
+    /// `failed`.
     pub state: String,
+    /// What a source that runs is stalled by: its schema registry.
+    pub stalled: Option<String>,
     /// The process's generation on the source; 0 before it has one.
     pub generation: u64,
     /// Milliseconds since the source was started.
@@ -98,6 +101,8 @@ pub struct RetryProgress {
     pub stream: u64,
     /// Failures of calls to the target.
     pub target: u64,
+    /// Failures of calls to the schema registry.
+    pub registry: u64,
 }
 
 /// One Kinesis shard.
@@ -162,6 +167,7 @@ pub(crate) struct Meter {
     pub(crate) throttled: AtomicU64,
     pub(crate) stream_retries: AtomicU64,
     pub(crate) target_retries: AtomicU64,
+    pub(crate) registry_retries: AtomicU64,
     pub(crate) lane_restarts: AtomicU64,
     pub(crate) windows_open: AtomicI64,
     pub(crate) shards: DashMap<KinesisShardId, ShardProgress>,
@@ -180,6 +186,7 @@ struct State {
     decoded: Counts,
     committed: CommittedProgress,
     preview: Option<Arc<Preview>>,
+    stalled: Option<String>,
 }
 
 impl Meter {
@@ -193,6 +200,7 @@ impl Meter {
                 decoded: Counts::default(),
                 committed: CommittedProgress::default(),
                 preview: None,
+                stalled: None,
             }),
             fetches: AtomicU64::new(0),
             read_records: AtomicU64::new(0),
@@ -200,6 +208,7 @@ impl Meter {
             throttled: AtomicU64::new(0),
             stream_retries: AtomicU64::new(0),
             target_retries: AtomicU64::new(0),
+            registry_retries: AtomicU64::new(0),
             lane_restarts: AtomicU64::new(0),
             windows_open: AtomicI64::new(0),
             shards: DashMap::new(),
@@ -229,6 +238,11 @@ impl Meter {
 
     pub(crate) fn preview(&self) -> Option<Arc<Preview>> {
         self.lock().preview.clone()
+    }
+
+    /// Why nothing goes on while the source runs; `None` once it does.
+    pub(crate) fn set_stalled(&self, why: Option<String>) {
+        self.lock().stalled = why;
     }
 
     pub(crate) fn set_generation(&self, generation: u64) {
@@ -278,9 +292,14 @@ impl Meter {
             .map(|entry| (entry.key().as_str().to_owned(), entry.value().clone()))
             .collect();
         let state = self.lock();
+        let name = match (state.name, &state.stalled) {
+            ("running", Some(_)) => "stalled",
+            (name, _) => name,
+        };
         Progress {
             source: self.source.clone(),
-            state: state.name.to_owned(),
+            state: name.to_owned(),
+            stalled: state.stalled.clone(),
             generation: state.generation,
             uptime_ms: u64::try_from(now - state.started).unwrap_or(0),
             read: ReadProgress {
@@ -305,6 +324,7 @@ impl Meter {
                 throttled: load(&self.throttled),
                 stream: load(&self.stream_retries),
                 target: load(&self.target_retries),
+                registry: load(&self.registry_retries),
             },
             shards,
             latencies: Latencies {

@@ -12,6 +12,7 @@ pub mod wait;
 
 pub mod proxy;
 pub mod s3;
+pub mod schema_registry;
 pub mod scripted;
 pub mod sdk;
 pub mod servers;

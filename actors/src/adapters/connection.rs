@@ -100,7 +100,7 @@ fn loader(connection: &Connection) -> ConfigLoader {
 }
 
 /// How long a connection may take to be made, where the configuration does not say.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The time-outs that a configuration sets, and one for connecting.
 pub(super) fn timeouts(sdk: &SdkConfig) -> TimeoutConfig {
@@ -114,7 +114,7 @@ pub(super) fn timeouts(sdk: &SdkConfig) -> TimeoutConfig {
 }
 
 /// How we call ourselves in the User-Agent header.
-const APP_NAME: &str = concat!("shardmill-", env!("CARGO_PKG_VERSION"));
+pub(super) const APP_NAME: &str = concat!("shardmill-", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]
 mod tests {

@@ -9,11 +9,14 @@ pub mod host;
 pub mod kinesis;
 pub mod local;
 mod open;
+pub mod registry;
 pub mod s3;
 
 pub use connection::{ConnectionError, sdk_config};
 pub use host::SystemHost;
 pub use kinesis::{KinesisStream, StreamId};
 pub use local::LocalStore;
-pub use open::{OpenError, open_stream, open_target};
+pub(crate) use open::open_registry_of;
+pub use open::{OpenError, open_registry, open_stream, open_target};
+pub use registry::{ConfluentRegistry, GlueRegistry};
 pub use s3::{S3Options, S3Store};

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use shardmill_engine::ports::{Store, Stream};
+use shardmill_engine::ports::{SchemaRegistry, Store, Stream};
 
-use super::{ConnectionError, KinesisStream, LocalStore, S3Options, S3Store, StreamId, sdk_config};
-use crate::config::{Connection, DataSource, TargetUrl};
+use super::{
+    ConfluentRegistry, ConnectionError, GlueRegistry, KinesisStream, LocalStore, S3Options,
+    S3Store, StreamId, sdk_config,
+};
+use crate::config::{Connection, DataSource, RegistrySettings, TargetUrl};
+use crate::error::Error;
 
 /// Why a stream or a target could not be opened. No call has been made.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +18,7 @@ pub enum OpenError {
     /// The connection cannot be used.
     #[error("{side}: {error}")]
     Connection {
-        /// `kinesis` or `target`.
+        /// `kinesis`, `target` or `content.avro_glue`.
         side: &'static str,
         /// Why.
         error: ConnectionError,
@@ -35,6 +39,12 @@ impl OpenError {
             OpenError::Stream(_) => "connection.stream",
             OpenError::Folder(_) => "connection.folder",
         }
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        Error::new(error.code(), error.to_string())
     }
 }
 
@@ -76,6 +86,39 @@ pub async fn open_target(source: &DataSource) -> Result<Arc<dyn Store>, OpenErro
             Ok(Arc::new(S3Store::new(&sdk, options)))
         }
     }
+}
+
+/// The schema registry of a data source, where its format has one. Makes no call to it; may ask for
+/// the region.
+pub async fn open_registry(
+    source: &DataSource,
+) -> Result<Option<Arc<dyn SchemaRegistry>>, OpenError> {
+    Ok(match &source.content().registry {
+        Some(settings) => Some(open_registry_of(source, settings).await?),
+        None => None,
+    })
+}
+
+/// The registry of these settings, for a data source.
+pub(crate) async fn open_registry_of(
+    source: &DataSource,
+    settings: &RegistrySettings,
+) -> Result<Arc<dyn SchemaRegistry>, OpenError> {
+    let failed = |error| OpenError::Connection {
+        side: "content.avro_glue",
+        error,
+    };
+    Ok(match settings {
+        RegistrySettings::Confluent(settings) => Arc::new(ConfluentRegistry::new(settings)),
+        RegistrySettings::Glue(connection) => {
+            let connection = Connection {
+                region: connection.region.clone().or_else(|| stream_region(source)),
+                ..connection.clone()
+            };
+            let sdk = sdk_config(&connection).await.map_err(failed)?;
+            Arc::new(GlueRegistry::new(&sdk).map_err(failed)?)
+        }
+    })
 }
 
 /// The region that the settings name for the stream; an ARN says where its stream is.

@@ -14,7 +14,7 @@ use crate::probe::{self, Step};
 /// Between two tries of `--wait`.
 const WAIT_BETWEEN: Duration = Duration::from_secs(5);
 
-/// Try each permission and feature that a source needs on its stream and its target
+/// Try each permission and feature that a source needs on its stream, target and schema registry
 ///
 /// Reads a few records and puts, reads, lists and deletes small objects under `_check/`. It also
 /// tries that the target refuses to overwrite: some servers that speak S3 do so silently, and then
@@ -93,6 +93,7 @@ impl Check {
             let side = match step.side {
                 probe::Side::Stream => "stream",
                 probe::Side::Target => "target",
+                probe::Side::Registry => "registry",
             };
             vec![
                 side.to_owned(),
@@ -114,7 +115,7 @@ impl Check {
     }
 }
 
-/// Both sides, at the same time.
+/// All sides, at the same time.
 async fn try_once(source: &DataSource) -> Vec<Step> {
     let stream = async {
         match adapters::open_stream(source).await {
@@ -131,7 +132,16 @@ async fn try_once(source: &DataSource) -> Vec<Step> {
             Err(error) => vec![probe::not_reached(probe::Side::Target, &error.to_string())],
         }
     };
-    let (mut steps, more) = tokio::join!(stream, target);
-    steps.extend(more);
-    steps
+    let registry = async {
+        match adapters::open_registry(source).await {
+            Ok(Some(registry)) => probe::probe_registry(&*registry).await,
+            Ok(None) => Vec::new(),
+            Err(error) => vec![probe::not_reached(
+                probe::Side::Registry,
+                &error.to_string(),
+            )],
+        }
+    };
+    let (stream, target, registry) = tokio::join!(stream, target, registry);
+    [stream, target, registry].concat()
 }

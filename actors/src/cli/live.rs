@@ -199,6 +199,7 @@ fn lines(progress: &Progress, rates: Rates, note: &str) -> Vec<String> {
             format_size(progress.memory.budget)
         ),
     ];
+    lines.extend(progress.stalled.clone());
     if progress.lane_restarts > 0 {
         lines.push(format!("{} restarts of lanes", progress.lane_restarts));
     }

@@ -16,6 +16,7 @@ use shardmill_engine::types::WindowLength;
 use super::document::Values;
 use super::problem::{ConfigError, Report};
 use super::reference::{self, SECTIONS};
+use super::registry::ConfluentSettings;
 use super::resolve::resolve;
 use super::source::{Connection, DataSource};
 use super::value::{Kind, Raw, StartFrom, Value};
@@ -198,6 +199,21 @@ impl DataSourceBuilder {
                 Setting::Texts(include_paths),
             ),
         }
+    }
+
+    /// The registry of Confluent's kind that has the schemas of Avro messages.
+    pub fn avro_confluent(mut self, registry: &ConfluentSettings) -> Self {
+        let mine = |entry: &Entry| entry.path.starts_with("content.avro_confluent.");
+        self.settings.retain(|entry| !mine(entry));
+        let entries = registry.entries().into_iter();
+        entries.fold(self, |builder, (path, text)| builder.text(path, text))
+    }
+
+    /// How to reach AWS Glue, which has the schemas of Avro messages. Where this names no region, it
+    /// is that of the stream.
+    pub fn avro_glue(self, connection: &Connection) -> Self {
+        self.text("content.avro_glue.connection", "glue")
+            .connection("glue", connection)
     }
 
     /// Deepest nesting of an event.

@@ -35,8 +35,11 @@ impl Resolver<'_, '_> {
             },
             ..ContentOptions::default()
         };
+        let registry = self.registry(format, folder);
+        let options = self.options(base, folder);
         Some(ContentSettings {
-            options: self.options(base, folder)?,
+            options: options?,
+            registry: registry?,
             wait_for_data: self.value("content.wait_for_data") == Some(Value::Bool(true)),
             max_depth: self.size("content.max_depth")?,
             max_event_size: self.size("content.max_event_size")?,
@@ -121,8 +124,7 @@ impl Resolver<'_, '_> {
         folder: Option<&Path>,
     ) -> Option<Vec<(String, String, Json)>> {
         let one = |value| vec![(key.path.to_owned(), option.to_owned(), value)];
-        if key.path.contains(".*.") {
-            // With the key that it belongs to.
+        if !is_option(key.path) {
             return Some(Vec::new());
         }
         if key.path == AVRO_SCHEMA {
@@ -224,6 +226,14 @@ impl Resolver<'_, '_> {
             .add("config.wrong_value", AVRO_SCHEMA_FILE, span, message, None);
         None
     }
+}
+
+/// Whether a key of a format is one of the decoder's options by itself. The others belong to another
+/// key, or say how a registry is reached.
+fn is_option(path: &str) -> bool {
+    let of_registry = path.starts_with("content.avro_glue.")
+        || (path.starts_with("content.avro_confluent.") && !path.ends_with(".url"));
+    path != AVRO_SCHEMA_FILE && !path.contains(".*.") && !of_registry
 }
 
 /// What a key is where it is not written.

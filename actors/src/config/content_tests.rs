@@ -7,7 +7,7 @@ use rstest::rstest;
 use super::*;
 
 /// A configuration whose `[content]` is this.
-fn read(content: &str) -> Result<DataSource, ConfigError> {
+pub(super) fn read(content: &str) -> Result<DataSource, ConfigError> {
     let text = format!(
         "name = \"clicks\"\n[kinesis]\nstream = \"s\"\n[target]\nurl = \"/lake\"\n[content]\n\
          {content}\n"
@@ -15,7 +15,7 @@ fn read(content: &str) -> Result<DataSource, ConfigError> {
     DataSource::read("source.toml", &text, None, &|_| None)
 }
 
-fn builder(format: ContentFormat) -> DataSourceBuilder {
+pub(super) fn builder(format: ContentFormat) -> DataSourceBuilder {
     let builder = DataSource::builder("clicks").stream("s").target("/lake");
     builder.content_format(format)
 }
@@ -449,6 +449,11 @@ fn what_is_wrong_is_named(
     #[case] key: &str,
     #[case] says: &str,
 ) {
+    is_named(content, line, key, says);
+}
+
+/// Whether a problem with a key is reported at its line, in these words.
+pub(super) fn is_named(content: &str, line: usize, key: &str, says: &str) {
     let error = read(content).unwrap_err();
     let mut problems = error.problems().iter();
     let found = problems.find(|problem| problem.key == key);
@@ -461,6 +466,7 @@ fn what_is_wrong_is_named(
 #[case("regex", "content.regex.pattern")]
 #[case("fixed_width", "content.fixed_width.columns")]
 #[case("avro_record", "content.avro_record.schema")]
+#[case("avro_confluent", "content.avro_confluent.url")]
 #[case("protobuf", "content.protobuf.message")]
 fn what_a_format_needs_must_be_written(#[case] format: &str, #[case] key: &str) {
     let error = read(&format!("format = \"{format}\"")).unwrap_err();

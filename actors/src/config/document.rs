@@ -9,7 +9,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::environment::{FillError, fill};
 use super::problem::{Report, nearest};
-use super::reference::{self, Default as KeyDefault, Key, PLANNED, PLANNED_VALUES, join};
+use super::reference::{self, Default as KeyDefault, Key, PLANNED, join};
 use super::value::{Kind, Raw, Refusal, Value};
 
 /// Values by path (`kinesis.shards`, `connection.prod.region`, and `list[0].name` in a list of
@@ -267,17 +267,6 @@ impl Walk<'_, '_> {
 
     fn refuse(&mut self, key: &Key, path: &str, span: Range<usize>, raw: &Raw, why: Refusal) {
         let allowed = key.kind.allowed();
-        if let Raw::Text { text, .. } = raw
-            && PLANNED_VALUES
-                .iter()
-                .any(|(path, words)| *path == key.path && words.contains(&text.as_str()))
-        {
-            let message =
-                format!("`{path}` must be {allowed} in this version: \"{text}\" is still to come");
-            return self
-                .report
-                .add("config.not_yet", path, Some(span), message, None);
-        }
         let (code, what) = match why {
             Refusal::WrongType => ("config.wrong_type", raw.describe_type()),
             Refusal::WrongValue => ("config.wrong_value", raw.describe(key.kind)),

@@ -12,6 +12,7 @@ mod memory;
 mod problem;
 mod protobuf;
 pub mod reference;
+mod registry;
 mod resolve;
 mod source;
 mod value;
@@ -23,6 +24,7 @@ pub use memory::{
     UNSENT_PART_BYTES,
 };
 pub use problem::{At, ConfigError, Problem};
+pub use registry::{ConfluentSettings, RegistryCredentials, RegistrySettings, Secret};
 pub use shardmill_engine::decode::{
     CloudWatchOptions, Compression as ContentCompression, ContentOptions, DelimitedOptions,
     FieldType, FixedColumn, FixedWidthOptions, FormOptions, FormatChoice as ContentFormat,
@@ -42,5 +44,7 @@ pub(crate) use written::Remarks;
 mod content_tests;
 #[cfg(test)]
 mod protobuf_tests;
+#[cfg(test)]
+mod registry_tests;
 #[cfg(test)]
 mod tests;

@@ -287,10 +287,6 @@ pub const PLANNED: &[(&str, &str)] = &[
     ("output", "outputs"),
 ];
 
-/// Values that the design names and this version does not know.
-pub const PLANNED_VALUES: &[(&str, &[&str])] =
-    &[("content.format", &["avro_confluent", "avro_glue"])];
-
 /// Other names that people know keys and sections by: where, the other name, ours.
 const KNOWN_AS: &[(&str, &str, &str)] = &[
     ("content", "tsv", "csv"),

@@ -169,7 +169,7 @@ impl Resolver<'_, '_> {
     }
 
     /// The connection that `path` names; without one, the SDK's usual chain.
-    fn connection(&mut self, path: &str) -> Option<Connection> {
+    pub(super) fn connection(&mut self, path: &str) -> Option<Connection> {
         let Some(name) = self.optional_text(path) else {
             return Some(Connection::default());
         };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shardmill_engine::decode::ContentOptions;
+use shardmill_engine::decode::{ContentOptions, FormatChoice};
 use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::WindowLength;
 
@@ -12,6 +12,7 @@ use super::builder::DataSourceBuilder;
 use super::document::Values;
 use super::memory::MemoryPlan;
 use super::problem::{ConfigError, Report};
+use super::registry::RegistrySettings;
 use super::resolve::resolve;
 use super::value::StartFrom;
 
@@ -51,6 +52,8 @@ pub struct ContentSettings {
     /// What decoders are told: format, compression, limits of expansion, and what holds for the
     /// format.
     pub options: ContentOptions,
+    /// Where the schemas of payloads are, for formats whose schemas a registry has.
+    pub registry: Option<RegistrySettings>,
     /// Whether a new data source waits for its first data where its format is to be found out.
     pub wait_for_data: bool,
     /// Deepest nesting of an event.
@@ -211,9 +214,18 @@ impl DataSource {
         &self.kinesis
     }
 
-    /// The same with other options of decoding.
+    /// The same with other options of decoding. A registry that these need and that is not there is
+    /// AWS Glue, reached as the stream is.
     #[cfg(feature = "cli")]
     pub(crate) fn with_content_options(mut self, options: ContentOptions) -> Self {
+        let registry = self.content.registry.take();
+        self.content.registry = match (options.format, registry) {
+            (FormatChoice::AvroGlue, None) => {
+                Some(RegistrySettings::glue_beside(&self.kinesis.connection))
+            }
+            (FormatChoice::AvroGlue | FormatChoice::AvroConfluent, registry) => registry,
+            _ => None,
+        };
         self.content.options = options;
         self
     }

@@ -9,8 +9,9 @@ use shardmill_engine::decode::ContentOptions;
 use shardmill_engine::parquet::Compression;
 
 use super::reference::{self, Default as KeyDefault, Key, SECTIONS};
+use super::registry::RegistrySettings;
 use super::source::{Connection, DataSource, TargetUrl};
-use super::value::StartFrom;
+use super::value::{Kind, StartFrom};
 
 /// Characters of a line of comments.
 const WIDTH: usize = 96;
@@ -25,8 +26,8 @@ pub(crate) struct Remarks {
 }
 
 impl DataSource {
-    /// The data source as TOML: a file that [`DataSource::from_file`] reads as this source. An
-    /// external id is never written; a variable takes its place.
+    /// The data source as TOML: a file that [`DataSource::from_file`] reads as this source. Secrets
+    /// are never written; variables take their places.
     pub fn to_toml(&self) -> String {
         self.to_toml_with(&Remarks::default())
     }
@@ -84,7 +85,11 @@ impl DataSource {
         put("kinesis.shards", kinesis.shards.into());
         put("kinesis.accept_gap", kinesis.accept_gap.into());
         for (name, _) in self.connections() {
-            let section = if name == STREAM { "kinesis" } else { "target" };
+            let section = match name {
+                STREAM => "kinesis",
+                GLUE => "content.avro_glue",
+                _ => "target",
+            };
             put(&format!("{section}.connection"), name.into());
         }
         let content = &self.content;
@@ -117,6 +122,9 @@ impl DataSource {
         }
         let millis = u64::try_from(self.engine.stop_deadline.as_millis()).unwrap_or(u64::MAX);
         put("engine.stop_deadline", format!("{millis} ms").into());
+        if let Some(RegistrySettings::Confluent(registry)) = &content.registry {
+            registry.write(&mut values);
+        }
         values.retain(|path, value| !is_default(path, value));
         values
     }
@@ -158,12 +166,18 @@ impl DataSource {
         let target = &self.target.connection;
         let stream = (*stream != apart).then_some((STREAM, stream));
         let target = (*target != Connection::default()).then_some((TARGET, target));
-        stream.into_iter().chain(target)
+        let glue = match &self.content.registry {
+            Some(RegistrySettings::Glue(glue)) => Some((GLUE, glue)),
+            _ => None,
+        };
+        let glue = glue.filter(|(_, glue)| **glue != Connection::default());
+        stream.into_iter().chain(target).chain(glue)
     }
 }
 
 const STREAM: &str = "stream";
 const TARGET: &str = "target";
+const GLUE: &str = "glue";
 
 /// The options of the format that are not as they are by default.
 fn of_format(options: &ContentOptions, put: &mut impl FnMut(&str, Json)) {
@@ -237,7 +251,7 @@ fn is_default(path: &str, value: &str) -> bool {
 }
 
 /// A value as TOML. Dollars are doubled where variables are put in.
-fn toml(value: &Json, filled: bool) -> String {
+pub(super) fn toml(value: &Json, filled: bool) -> String {
     match value {
         Json::Null => "\"\"".to_owned(),
         Json::String(text) if filled => quoted(&text.replace('$', "$$")),
@@ -287,6 +301,12 @@ fn write_key(text: &mut String, key: &Key, values: &BTreeMap<String, String>) {
             }
         }
         return;
+    }
+    if key.kind == Kind::Secret && values.contains_key(key.path) {
+        comments(
+            text,
+            &["It is a secret, so it is not written here: set the variable.".to_owned()],
+        );
     }
     let _ = match (values.get(key.path), key.default) {
         (Some(value), _) => writeln!(text, "{name} = {value}"),

@@ -6,6 +6,7 @@ use shardmill_engine::budget::Budget;
 use shardmill_engine::ports::{Host, Store, Stream};
 
 use super::lifeline::FaultSender;
+use super::schemas::Schemas;
 use super::settings::Settings;
 use super::workers::{DecodePlan, SourceKey, Workers};
 use crate::progress::Meter;
@@ -19,6 +20,8 @@ pub(crate) struct SourceContext {
     pub host: Arc<dyn Host>,
     pub budget: Budget,
     pub workers: Arc<Workers>,
+    /// The schemas of payloads, where a registry has them.
+    pub schemas: Arc<Schemas>,
     pub meter: Arc<Meter>,
     pub faults: FaultSender,
     /// Counts how often a reader found no credit; lanes answer by encoding early.

@@ -119,7 +119,9 @@ async fn sample(context: &SourceContext, from: SampleFrom) -> Result<Option<Prev
 }
 
 fn decided(context: &SourceContext, seen: Previewed) -> Result<Deciding, Error> {
-    let Previewed { preview, detected } = seen;
+    let Previewed {
+        preview, detected, ..
+    } = seen;
     let Some(detected) = detected.filter(|detected| detected.is_decided()) else {
         let message = format!(
             "what the stream {} holds cannot be found out: {}; set content.format (\"raw\" keeps \

@@ -10,17 +10,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use futures::future::{BoxFuture, FutureExt, select, select_all};
 use shardmill_engine::budget::{Credit, KeptFetch, KeptPermit};
-use shardmill_engine::ports::{ShardFilter, StreamError};
 use shardmill_engine::source::{CursorError, CursorOutput, CursorStep, ShardCursor};
-use shardmill_engine::types::{ClaimRef, KinesisShardId, PayloadBatch, ReadFrom, TimestampMs};
+use shardmill_engine::types::{ClaimRef, KinesisShardId, PayloadBatch, TimestampMs};
 use tokio::sync::{oneshot, watch};
 
+mod calls;
+mod messages;
+
+pub(crate) use messages::{EndReading, Read, StopReading};
+
+use calls::perform;
+
 use super::context::SourceContext;
+use super::decoding::{NotDecoded, decode};
 use super::lane::{Arrived, Control, Lane, LaneTip};
 use super::lifeline::Lifeline;
 use super::settings::FETCH_BYTES;
@@ -28,21 +35,6 @@ use crate::error::Error;
 
 /// How often a reader that waits for credit asks the window writers to encode early.
 const PRESSURE_EVERY: Duration = Duration::from_millis(100);
-
-/// Read this Kinesis shard from here on.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Read(pub ReadFrom);
-
-/// Fetch no more. Answered when everything that was fetched has arrived in the lane.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct StopReading;
-
-/// The claim is over.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct EndReading;
 
 pub(crate) struct ShardReader {
     context: Arc<SourceContext>,
@@ -64,6 +56,8 @@ pub(crate) struct ShardReader {
     /// Batches between the fetch and the lane.
     in_flight: usize,
     stopping: Option<oneshot::Sender<()>>,
+    /// Tells the batches in flight that it stops.
+    stop: watch::Sender<bool>,
 }
 
 struct Reading {
@@ -87,6 +81,8 @@ enum Next {
     },
     AwaitTime(TimestampMs),
     AwaitTip,
+    /// Until the registry of schemas answers.
+    AwaitSchemas,
     Fail(CursorError),
 }
 
@@ -125,6 +121,7 @@ impl ShardReader {
             turns: 0,
             in_flight: 0,
             stopping: None,
+            stop: watch::Sender::new(false),
         }
     }
 
@@ -168,6 +165,12 @@ impl ShardReader {
                     .report(Error::new(error.code(), error.to_string()));
                 return ctx.stop();
             }
+            Next::AwaitSchemas => {
+                state = "waiting for schemas";
+                let schemas = self.context.schemas.not_stalled().boxed();
+                let tip = self.tip_changed();
+                self.await_any(vec![schemas, tip], ctx);
+            }
             Next::AwaitTip => {
                 state = "idle";
                 let tip = self.tip_changed();
@@ -203,6 +206,8 @@ impl ShardReader {
             }
         }
         due.sort_by_key(|(served, ..)| *served);
+        // What a fetch would bring has to wait for the schemas of what there is.
+        let stalled = self.context.schemas.is_stalled();
         let (mut hungry, mut or_kept) = (false, false);
         for (_, shard, step) in due {
             if let CursorStep::Failed(error) = step {
@@ -215,6 +220,9 @@ impl ShardReader {
                     credit: None,
                     kept: None,
                 };
+            }
+            if stalled {
+                continue;
             }
             let granted = self.granted.take();
             if let Some(credit) = granted.or_else(|| self.context.budget.try_take(FETCH_BYTES)) {
@@ -240,6 +248,7 @@ impl ShardReader {
             or_kept = true;
         }
         match soonest {
+            _ if stalled => Next::AwaitSchemas,
             _ if hungry => Next::AwaitCredit { or_kept },
             Some(until) => Next::AwaitTime(until),
             None => Next::AwaitTip,
@@ -345,19 +354,19 @@ impl ShardReader {
     fn decode(&mut self, batch: PayloadBatch, ctx: &mut Context<Self>) {
         let context = Arc::clone(&self.context);
         let lane = self.lane.clone();
+        let stop = self.stop.subscribe();
         let work = tokio::spawn(async move {
-            let plan = context.decode_plan();
-            let decoded = context.workers.decode(context.key, plan, batch).await?;
+            let decoded = decode(&context, batch, stop).await?;
             context.meter.decode.record(decoded.micros);
             context.meter.add_decoded(decoded.batch.counts);
             // A lane that does not take it has ended, and has said why.
             let _ = lane.send(Arrived(decoded.batch)).await;
-            Some(())
+            Ok(())
         });
         self.in_flight += 1;
         ctx.spawn(work.into_actor(self).map(|arrived, reader, ctx| {
             reader.in_flight -= 1;
-            if !matches!(arrived, Ok(Some(()))) {
+            if !matches!(arrived, Ok(Ok(()) | Err(NotDecoded::GivenUp))) {
                 // The batch is lost between the fetch and the lane: read it again.
                 let message = format!("{}: a batch was lost while decoding", reader.name);
                 reader.lifeline.report(Error::new("decode.lost", message));
@@ -447,127 +456,11 @@ impl ShardReader {
     }
 }
 
-/// Makes the call that a cursor wants and gives it the answer.
-async fn perform(
-    context: &SourceContext,
-    cursor: &mut ShardCursor,
-    shard: &KinesisShardId,
-    step: CursorStep,
-    tip: &watch::Receiver<LaneTip>,
-) -> Vec<CursorOutput> {
-    let begun = Instant::now();
-    match step {
-        CursorStep::Iterator(from) => {
-            let answer = context.stream.shard_iterator(shard, from).await;
-            note_failure(context, shard, "GetShardIterator", answer.as_ref().err());
-            cursor.on_iterator(answer, context.host.now());
-            Vec::new()
-        }
-        CursorStep::Fetch { iterator, limit } => {
-            let answer = context.stream.get_records(&iterator, limit).await;
-            note_failure(context, shard, "GetRecords", answer.as_ref().err());
-            if answer.is_ok() {
-                context.meter.fetches.fetch_add(1, Ordering::Relaxed);
-                context
-                    .meter
-                    .fetch
-                    .record(begun.elapsed().as_micros() as u64);
-            }
-            let window_limit = tip.borrow().window_limit;
-            cursor.on_records(answer, context.host.now(), window_limit, &context.budget)
-        }
-        CursorStep::AskEnd => {
-            let answer = context.stream.list_shards(ShardFilter::All).await;
-            note_failure(context, shard, "ListShards", answer.as_ref().err());
-            cursor.on_shard_info(answer.as_ref().map_err(Clone::clone), context.host.now());
-            Vec::new()
-        }
-        CursorStep::Wait { .. }
-        | CursorStep::Blocked { .. }
-        | CursorStep::Done
-        | CursorStep::Failed(_) => Vec::new(),
-    }
-}
-
-fn note_failure(
-    context: &SourceContext,
-    shard: &KinesisShardId,
-    call: &'static str,
-    error: Option<&StreamError>,
-) {
-    let Some(error) = error else { return };
-    let counter = match error {
-        StreamError::Throttled(_) => &context.meter.throttled,
-        _ => &context.meter.stream_retries,
-    };
-    counter.fetch_add(1, Ordering::Relaxed);
-    tracing::warn!(
-        source = %context.settings.name,
-        kinesis_shard = %shard,
-        call,
-        %error,
-        "Kinesis did not answer as hoped; trying again"
-    );
-}
-
 impl Actor for ShardReader {
     type Context = Context<Self>;
 
     fn stopped(&mut self, _ctx: &mut Self::Context) {
         self.lifeline.cut();
         self.context.meter.actor_gone(&self.name);
-    }
-}
-
-impl Handler<Read> for ShardReader {
-    type Result = ();
-
-    fn handle(&mut self, Read(from): Read, ctx: &mut Self::Context) {
-        let shard = from.shard.clone();
-        let length = self.context.settings.window_length;
-        let seed = self.context.host.random();
-        tracing::info!(
-            source = %self.context.settings.name,
-            lane = %self.claim.lane,
-            kinesis_shard = %shard,
-            position = %from.position,
-            "reading"
-        );
-        let cursor = ShardCursor::new(self.claim, from, self.start, length, seed);
-        self.cursors.insert(
-            shard,
-            Reading {
-                cursor: Some(cursor),
-                served: 0,
-            },
-        );
-        self.turn(ctx);
-    }
-}
-
-impl Handler<StopReading> for ShardReader {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, _: StopReading, ctx: &mut Self::Context) -> Self::Result {
-        let (stopped, wait) = oneshot::channel();
-        self.stopping = Some(stopped);
-        // What a call under way would bring is read again after the restart.
-        if let Some(turn) = self.turn.take() {
-            ctx.cancel_future(turn);
-        }
-        self.calling = false;
-        self.drained(ctx);
-        Box::pin(async move {
-            // A reader that died has nothing in flight any more.
-            let _ = wait.await;
-        })
-    }
-}
-
-impl Handler<EndReading> for ShardReader {
-    type Result = ();
-
-    fn handle(&mut self, _: EndReading, ctx: &mut Self::Context) {
-        self.end(ctx);
     }
 }

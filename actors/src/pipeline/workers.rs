@@ -16,10 +16,13 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
 use shardmill_engine::budget::Budget;
-use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder};
+use shardmill_engine::decode::avro::SchemaLookup;
+use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder, Undecoded};
 use shardmill_engine::parquet::{EncodeError, FileChunk, WindowEncoder};
 use shardmill_engine::types::{DecodedBatch, PayloadBatch};
 use tokio::sync::{Semaphore, oneshot};
+
+use super::schemas::Schemas;
 
 /// Jobs of each kind that may wait for a thread.
 const QUEUE: usize = 4;
@@ -39,8 +42,9 @@ pub(crate) struct DecodePlan {
 struct DecodeJob {
     source: SourceKey,
     plan: Arc<DecodePlan>,
+    schemas: Arc<dyn SchemaLookup>,
     batch: PayloadBatch,
-    answer: oneshot::Sender<Decoded>,
+    answer: oneshot::Sender<Result<Decoded, Box<Undecoded>>>,
 }
 
 /// A decoded batch and how long it took.
@@ -101,13 +105,15 @@ impl Workers {
         })
     }
 
-    /// Decodes a batch; `None` when that panicked or the threads are gone.
+    /// Decodes a batch, or says what schemas that takes; `None` when that panicked or the threads are
+    /// gone.
     pub(crate) async fn decode(
         &self,
         source: SourceKey,
         plan: &Arc<DecodePlan>,
+        schemas: &Arc<Schemas>,
         batch: PayloadBatch,
-    ) -> Option<Decoded> {
+    ) -> Option<Result<Decoded, Box<Undecoded>>> {
         // The slot is given back by the thread that takes the job, so the send never finds the
         // channel full.
         self.decode_slots.acquire().await.ok()?.forget();
@@ -116,6 +122,7 @@ impl Workers {
             .try_send(DecodeJob {
                 source,
                 plan: Arc::clone(plan),
+                schemas: Arc::clone(schemas) as Arc<dyn SchemaLookup>,
                 batch,
                 answer,
             })
@@ -177,26 +184,23 @@ impl Worker {
         let DecodeJob {
             source,
             plan,
+            schemas,
             batch,
             answer,
         } = job;
-        let decoder = self
-            .decoders
-            .entry(source)
-            .or_insert_with(|| Decoder::new(plan.limits.clone(), &plan.content));
+        let made = || Decoder::with_schemas(plan.limits.clone(), &plan.content, schemas);
+        let decoder = self.decoders.entry(source).or_insert_with(made);
         let budget = &self.budget;
         // A decoder answers a panic with rejects. Should it panic all the same, the thread lives on
         // and whoever waits finds the answer missing.
-        let decoded = catch_unwind(AssertUnwindSafe(|| decoder.decode(batch, budget)));
-        let Ok(batch) = decoded else {
+        let decoded = catch_unwind(AssertUnwindSafe(|| decoder.try_decode(batch, budget)));
+        let Ok(decoded) = decoded else {
             self.decoders.remove(&source);
             return;
         };
         // Nobody waits for the answer when the claim has ended; the batch is dropped then.
-        let _ = answer.send(Decoded {
-            batch,
-            micros: micros_since(begun),
-        });
+        let micros = micros_since(begun);
+        let _ = answer.send(decoded.map(|batch| Decoded { batch, micros }));
     }
 
     fn encode(&mut self, job: EncodeJob) {

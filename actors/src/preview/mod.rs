@@ -1,7 +1,12 @@
 //! What is on a stream, without reading it into a target: a sample, decoded.
 
 pub(crate) mod sampler;
+mod schemas;
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use shardmill_engine::decode::avro::{NoSchemas, SchemaLookup};
 use shardmill_engine::decode::{ContentOptions, DecodeLimits, Hints};
 use shardmill_engine::ports::{Host, Stream, StreamError};
 use shardmill_engine::preview::{self as report, Previewed};
@@ -9,6 +14,7 @@ use shardmill_engine::preview::{self as report, Previewed};
 pub use shardmill_engine::preview::{Column, HeaderSeen, Preview, PreviewError, Seen};
 
 use self::sampler::{LOOK_BACK_MS, SampleFrom};
+use self::schemas::{Looked, registry_of};
 use crate::adapters::{self, SystemHost};
 use crate::config::{ContentFormat, DataSource};
 use crate::error::Error;
@@ -50,7 +56,7 @@ pub struct PreviewOptions {
 ///
 /// # Errors
 /// `content.no_data` if nothing came in the last 30 minutes; `stream.*` and `connection.*` if the
-/// stream cannot be read.
+/// stream cannot be read; `registry.*` and `content.no_registry` if schemas cannot be looked up.
 pub async fn preview(source: &DataSource, options: PreviewOptions) -> Result<Preview, Error> {
     previewed(source, options).await.map(|seen| seen.preview)
 }
@@ -74,7 +80,7 @@ pub fn preview_blocking(source: &DataSource, options: PreviewOptions) -> Result<
 /// As [`preview`], of a stream that the embedder gives; the one that `source` names is not asked.
 ///
 /// # Errors
-/// `content.no_data` and `stream.*`, as [`preview`].
+/// `content.*`, `registry.*` and `stream.*`, as [`preview`].
 pub async fn preview_of(
     source: &DataSource,
     stream: &dyn Stream,
@@ -87,8 +93,7 @@ pub(crate) async fn previewed(
     source: &DataSource,
     options: PreviewOptions,
 ) -> Result<Previewed, Error> {
-    let opened = adapters::open_stream(source).await;
-    let stream = opened.map_err(|error| Error::new(error.code(), error.to_string()))?;
+    let stream = adapters::open_stream(source).await?;
     see(source, &*stream, options).await
 }
 
@@ -97,26 +102,40 @@ async fn see(
     stream: &dyn Stream,
     options: PreviewOptions,
 ) -> Result<Previewed, Error> {
+    let registry = registry_of(source, options.format).await?;
     let plan = decode_plan(source.content());
     let hints = Hints {
         format: options.format,
         header: options.header,
     };
     let from = SampleFrom::Back(LOOK_BACK_MS);
-    let seen = look(
-        stream,
-        &SystemHost,
-        from,
-        &plan.content,
-        hints,
-        &plan.limits,
-    )
-    .await;
-    seen.map_err(|error| unreadable(&source.kinesis().stream, &error))?
-        .ok_or_else(|| no_data(&source.kinesis().stream))
+    let stream_failed = |error| unreadable(&source.kinesis().stream, &error);
+    let sampled = sampler::sample(stream, &SystemHost, from).await;
+    let payloads = sampled.map_err(stream_failed)?;
+    if payloads.is_empty() {
+        return Err(no_data(&source.kinesis().stream));
+    }
+    let mut looked = Looked::default();
+    loop {
+        let lookup: Arc<dyn SchemaLookup> = match &registry {
+            Some(_) => Arc::new(looked.clone()),
+            None => Arc::new(NoSchemas),
+        };
+        let (content, limits) = (&plan.content, &plan.limits);
+        let seen = decoded(payloads.clone(), content, hints, limits, lookup).await;
+        let mut seen = seen.map_err(stream_failed)?;
+        let awaited = std::mem::take(&mut seen.awaited);
+        match &registry {
+            Some(registry) if !awaited.is_empty() => {
+                looked.add(&**registry, &SystemHost, awaited).await?;
+            }
+            _ => return Ok(seen),
+        }
+    }
 }
 
-/// Takes a sample and says what it is; `None` where nothing has come.
+/// Takes a sample of payloads whose schemas no registry has, and says what it is; `None` where
+/// nothing has come.
 pub(crate) async fn look(
     stream: &dyn Stream,
     host: &dyn Host,
@@ -129,14 +148,24 @@ pub(crate) async fn look(
     if payloads.is_empty() {
         return Ok(None);
     }
+    let seen = decoded(payloads, given, hints, limits, Arc::new(NoSchemas)).await;
+    seen.map(Some)
+}
+
+async fn decoded(
+    payloads: Vec<Bytes>,
+    given: &ContentOptions,
+    hints: Hints,
+    limits: &DecodeLimits,
+    lookup: Arc<dyn SchemaLookup>,
+) -> Result<Previewed, StreamError> {
     let (given, limits) = (given.clone(), limits.clone());
-    let seen =
-        tokio::task::spawn_blocking(move || report::preview(&payloads, &given, hints, &limits));
+    let seen = tokio::task::spawn_blocking(move || {
+        report::preview_with(&payloads, &given, hints, &limits, lookup)
+    });
     // It does not panic: a payload that makes a decoder do so is a reject.
-    let seen = seen
-        .await
-        .map_err(|error| StreamError::Unavailable(error.to_string()))?;
-    Ok(Some(seen))
+    seen.await
+        .map_err(|error| StreamError::Unavailable(error.to_string()))
 }
 
 /// The error of a stream that cannot be read.

@@ -1,11 +1,13 @@
-//! Tries everything that a data source needs of its stream and its target, and says what is
-//! missing. This is what `shardmill check` runs.
+//! Tries everything that a data source needs of its stream, its target and its schema registry, and
+//! says what is missing. This is what `shardmill check` runs.
 
+mod registry;
 mod stream;
 mod target;
 
 use serde::Serialize;
 
+pub use registry::probe_registry;
 pub use stream::probe_stream;
 pub use target::probe_target;
 
@@ -17,6 +19,8 @@ pub enum Side {
     Stream,
     /// The target.
     Target,
+    /// The registry that has the schemas of payloads.
+    Registry,
 }
 
 /// How a step went.

@@ -43,6 +43,7 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -74,7 +75,9 @@ pub use self::raw::RawOptions;
 use self::sink::{Sink, Taken};
 pub use self::xml::XmlOptions;
 use crate::budget::{Budget, Credit};
-use crate::types::{Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows};
+use crate::types::{
+    Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows, SchemaId,
+};
 
 /// Bounds on what one event or one table may take.
 #[derive(Clone, Debug)]
@@ -133,8 +136,8 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder of payloads that are what `content` says. Schemas that a registry has are not
-    /// known to it: [`Self::with_schemas`].
+    /// A decoder of payloads that are what `content` says. To it a registry of schemas has none:
+    /// [`Self::with_schemas`].
     pub fn new(limits: DecodeLimits, content: &ContentOptions) -> Self {
         Self::with_schemas(limits, content, Arc::new(NoSchemas))
     }
@@ -157,16 +160,38 @@ impl Decoder {
     /// Decodes a batch. Never fails: what cannot be decoded is a reject, and a payload that makes
     /// the decoder panic is one too. The credit of the payloads becomes that of what was made of
     /// them.
+    ///
+    /// # Panics
+    /// If schemas must be looked up first: where a registry has them, [`Self::try_decode`] says which.
     pub fn decode(&mut self, batch: PayloadBatch, budget: &Budget) -> DecodedBatch {
+        let decoded = self.try_decode(batch, budget);
+        decoded.expect("schemas that were looked up before")
+    }
+
+    /// As [`Self::decode`], where a registry has the schemas of payloads. What it has under an id
+    /// never changes, so a batch that is decoded later, or twice, becomes the same (I10).
+    ///
+    /// # Errors
+    /// The batch as it was, where schemas must be looked up first.
+    pub fn try_decode(
+        &mut self,
+        batch: PayloadBatch,
+        budget: &Budget,
+    ) -> Result<DecodedBatch, Box<Undecoded>> {
+        let mut decoded = Collected::default();
+        // What was expanded stands for the columns that are made of it until these are counted.
+        let mut held = budget.charge(0);
+        let payloads = &batch.payloads;
+        self.decode_range(payloads, 0..payloads.len(), &mut held, &mut decoded);
+        if !decoded.awaited.is_empty() {
+            let schemas = decoded.awaited;
+            return Err(Box::new(Undecoded { batch, schemas }));
+        }
         let PayloadBatch {
             head,
             payloads,
             mut credit,
         } = batch;
-        let mut decoded = Collected::default();
-        // What was expanded stands for the columns that are made of it until these are counted.
-        let mut held = budget.charge(0);
-        self.decode_range(&payloads, 0..payloads.len(), &mut held, &mut decoded);
         let counts = Counts {
             records: head.records,
             payloads: payloads.len() as u64,
@@ -181,13 +206,13 @@ impl Decoder {
         drop((payloads, held));
         credit.resize(made.bytes());
         drop(made);
-        DecodedBatch {
+        Ok(DecodedBatch {
             head,
             rows: decoded.rows,
             rejects: decoded.rejects,
             counts,
             credit,
-        }
+        })
     }
 
     /// Decodes payloads that belong to no batch, those of a sample. What it takes is charged to no
@@ -196,8 +221,17 @@ impl Decoder {
         let mut decoded = Collected::default();
         let mut held = Budget::new(0).charge(0);
         self.decode_range(payloads, 0..payloads.len(), &mut held, &mut decoded);
-        let Collected { rows, rejects, .. } = decoded;
-        DecodedSample { rows, rejects }
+        let Collected {
+            rows,
+            rejects,
+            awaited,
+            ..
+        } = decoded;
+        DecodedSample {
+            rows,
+            rejects,
+            awaited,
+        }
     }
 
     /// Decodes `payloads[range]`; when that panics, its halves, down to the one payload that does.
@@ -260,6 +294,17 @@ pub struct DecodedSample {
     pub rows: Vec<Rows>,
     /// The rejects, in the order of the payloads.
     pub rejects: Vec<Reject>,
+    /// Schemas that must be looked up first; without them something is missing.
+    pub awaited: BTreeSet<SchemaId>,
+}
+
+/// A batch that cannot be decoded yet.
+#[derive(Debug)]
+pub struct Undecoded {
+    /// The batch as it was.
+    pub batch: PayloadBatch,
+    /// Schemas that must be looked up first; there may be more.
+    pub schemas: BTreeSet<SchemaId>,
 }
 
 /// What decodes contents of one format.
@@ -307,6 +352,7 @@ struct Collected {
     rows: Vec<Rows>,
     rejects: Vec<Reject>,
     counts: Counts,
+    awaited: BTreeSet<SchemaId>,
 }
 
 impl Collected {
@@ -314,6 +360,7 @@ impl Collected {
         self.rows.extend(taken.rows);
         self.rejects.extend(taken.rejects);
         self.counts += taken.counts;
+        self.awaited.extend(taken.awaited);
     }
 
     fn add_panic(&mut self, payload: &Payload, panic: &(dyn std::any::Any + Send)) {

@@ -53,6 +53,10 @@ pub struct ContentOptions {
     /// The JSON of the schema of [`FormatChoice::AvroRecord`]; [`super::avro::check_schema`] says
     /// whether it is one.
     pub avro_schema: Option<Arc<str>>,
+    /// The registry that has the schemas of [`FormatChoice::AvroConfluent`]. Ids are its own: those
+    /// of another one mean other schemas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Arc<str>>,
 }
 
 impl ContentOptions {
@@ -126,8 +130,8 @@ impl ContentOptions {
             FormatChoice::Raw => kept.raw = this.raw,
             FormatChoice::Protobuf => kept.protobuf = this.protobuf,
             FormatChoice::AvroRecord => kept.avro_schema = this.avro_schema,
+            FormatChoice::AvroConfluent => kept.registry = this.registry,
             FormatChoice::Avro
-            | FormatChoice::AvroConfluent
             | FormatChoice::AvroGlue
             | FormatChoice::Orc
             | FormatChoice::Parquet => {}
@@ -231,9 +235,8 @@ pub enum FormatChoice {
 }
 
 impl FormatChoice {
-    /// Every choice that the configuration offers, in the order of the reference page. Those whose
-    /// options it does not have yet are left out.
-    pub const ALL: [FormatChoice; 16] = [
+    /// Every choice, in the order of the reference page.
+    pub const ALL: [FormatChoice; 18] = [
         FormatChoice::Auto,
         FormatChoice::Json,
         FormatChoice::CloudWatch,
@@ -247,6 +250,8 @@ impl FormatChoice {
         FormatChoice::Raw,
         FormatChoice::Avro,
         FormatChoice::AvroRecord,
+        FormatChoice::AvroConfluent,
+        FormatChoice::AvroGlue,
         FormatChoice::Orc,
         FormatChoice::Parquet,
         FormatChoice::Protobuf,

@@ -1,5 +1,6 @@
 //! Where formats put what they find: events become rows of a table, the rest rejects.
 
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 
@@ -12,7 +13,10 @@ use super::columns::{Columns, join_alike};
 use super::content::Content;
 use super::fields::Fields;
 use crate::schema::Schema;
-use crate::types::{Counts, Payload, Reject, RejectCode, Rows, TimestampMs};
+use crate::types::{Counts, Payload, Reject, RejectCode, Rows, SchemaId, TimestampMs};
+
+/// Schemas that are asked for at once; more are found missing the next time.
+const MAX_AWAITED: usize = 256;
 
 /// Takes the events and rejects of payloads, in Kinesis order, and numbers them within their
 /// payload.
@@ -29,6 +33,7 @@ pub(super) struct Sink<'a> {
     /// Whether some of `rows` came as columns.
     tables: bool,
     rejects: Vec<Reject>,
+    awaited: BTreeSet<SchemaId>,
 }
 
 /// What a sink has taken in.
@@ -37,6 +42,8 @@ pub(super) struct Taken {
     pub(super) rejects: Vec<Reject>,
     /// Rows, rejects and empty payloads; nothing else is counted here.
     pub(super) counts: Counts,
+    /// Schemas without which this is not what the payloads hold.
+    pub(super) awaited: BTreeSet<SchemaId>,
 }
 
 /// Why an event cannot become a row: it would take more room than one event may.
@@ -82,6 +89,14 @@ impl<'a> Sink<'a> {
             rows: Vec::new(),
             tables: false,
             rejects: Vec::new(),
+            awaited: BTreeSet::new(),
+        }
+    }
+
+    /// A schema must be looked up before the payloads can be decoded.
+    pub(super) fn await_schema(&mut self, id: SchemaId) {
+        if self.awaited.len() < MAX_AWAITED {
+            self.awaited.insert(id);
         }
     }
 
@@ -269,6 +284,7 @@ impl<'a> Sink<'a> {
             rows,
             rejects: self.rejects,
             counts: self.counts,
+            awaited: self.awaited,
         }
     }
 }

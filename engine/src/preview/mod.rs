@@ -12,7 +12,8 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -20,11 +21,12 @@ use serde::{Deserialize, Serialize};
 pub use self::columns::{Column, Columns};
 pub use self::decision::{decision, decodes_like, decodes_with, go_on_with};
 pub use self::rows::MAX_ROWS;
+use crate::decode::avro::{NoSchemas, SchemaLookup};
 use crate::decode::{
     Compression, Confidence, ContentOptions, DecodeLimits, DecodedSample, Decoder, Detected,
     FormatChoice, Hints, Inside, detect, format_of_content, open_payloads,
 };
-use crate::types::{Payload, Reject, SequenceNumber};
+use crate::types::{Payload, Reject, SchemaId, SequenceNumber};
 
 /// Bytes that the payloads of a sample may come to, before and after their compression is undone;
 /// the payload that passes it is the last one.
@@ -115,14 +117,28 @@ pub struct Previewed {
     pub preview: Preview,
     /// What the contents are; `None` where no payload holds anything.
     pub detected: Option<Detected>,
+    /// Schemas that must be looked up before this is what the payloads hold.
+    pub awaited: BTreeSet<SchemaId>,
 }
 
-/// Decides what the payloads of a sample are, and decodes them as that.
+/// Decides what the payloads of a sample are, and decodes them as that. A registry of schemas has
+/// none: [`preview_with`].
 pub fn preview(
     payloads: &[Bytes],
     given: &ContentOptions,
     hints: Hints,
     limits: &DecodeLimits,
+) -> Previewed {
+    preview_with(payloads, given, hints, limits, Arc::new(NoSchemas))
+}
+
+/// As [`preview`], where a registry may have the schemas of payloads.
+pub fn preview_with(
+    payloads: &[Bytes],
+    given: &ContentOptions,
+    hints: Hints,
+    limits: &DecodeLimits,
+    lookup: Arc<dyn SchemaLookup>,
 ) -> Previewed {
     let insides = open_payloads(payloads, given, MAX_SAMPLE_BYTES);
     let contents: Vec<Bytes> = insides
@@ -138,7 +154,8 @@ pub fn preview(
     let payloads = numbered(&payloads[..insides.len()]);
     // They may be as large again as the payloads.
     drop((contents, insides));
-    let decoded = Decoder::new(limits.clone(), options).decode_sample(&payloads);
+    let mut decoder = Decoder::with_schemas(limits.clone(), options, lookup);
+    let decoded = decoder.decode_sample(&payloads);
     let mut preview = report(&payloads, &decoded);
     preview.compressions = compressions;
     preview.formats = formats;
@@ -156,7 +173,11 @@ pub fn preview(
             });
         }
     }
-    Previewed { preview, detected }
+    Previewed {
+        preview,
+        detected,
+        awaited: decoded.awaited,
+    }
 }
 
 /// Payloads whose identity is their place, from 1.

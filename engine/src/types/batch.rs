@@ -82,6 +82,8 @@ pub enum RejectCode {
     AvroTooDeep,
     /// Avro whose message names a schema that its registry does not have.
     AvroUnknownSchema,
+    /// An Avro message whose schema cannot be used: of another type, or no schema.
+    AvroUnusableSchema,
     /// Not a whole ORC file, or one with something that the decoder does not know.
     OrcDamaged,
     /// An ORC file whose schema is nested deeper than the limit.
@@ -110,7 +112,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// Every code, in the order of the reference page.
-    pub const ALL: [RejectCode; 32] = [
+    pub const ALL: [RejectCode; 33] = [
         RejectCode::JsonSyntax,
         RejectCode::JsonTooDeep,
         RejectCode::JsonNotAnObject,
@@ -131,6 +133,7 @@ impl RejectCode {
         RejectCode::AvroDamaged,
         RejectCode::AvroTooDeep,
         RejectCode::AvroUnknownSchema,
+        RejectCode::AvroUnusableSchema,
         RejectCode::OrcDamaged,
         RejectCode::OrcTooDeep,
         RejectCode::ProtobufDamaged,
@@ -168,6 +171,7 @@ impl RejectCode {
             RejectCode::AvroDamaged => "avro.damaged",
             RejectCode::AvroTooDeep => "avro.too_deep",
             RejectCode::AvroUnknownSchema => "avro.unknown_schema",
+            RejectCode::AvroUnusableSchema => "avro.unusable_schema",
             RejectCode::OrcDamaged => "orc.damaged",
             RejectCode::OrcTooDeep => "orc.too_deep",
             RejectCode::ProtobufDamaged => "protobuf.damaged",

@@ -8,6 +8,7 @@ mod file;
 mod identity;
 mod payload;
 mod position;
+mod registry;
 mod window;
 
 pub use batch::{Counts, DecodedBatch, Reject, RejectCode, Rows};
@@ -16,6 +17,7 @@ pub use file::FileKind;
 pub use identity::{ClaimNumber, ClaimRef, Epoch, Generation, KinesisShardId, LaneId, ProcessId};
 pub use payload::{BatchHead, Payload, PayloadBatch};
 pub use position::{Position, SequenceNumber, SequenceNumberError};
+pub use registry::{AvroSchema, Registered, SchemaId};
 pub use window::{Window, WindowLength};
 
 /// Milliseconds since the Unix epoch, UTC.

@@ -8,7 +8,7 @@ use shardmill_engine::decode::{
 };
 use shardmill_engine::preview::{decision, decodes_with};
 
-use crate::cases::{Found, all, decode};
+use crate::cases::{Found, all, decode, decoder};
 
 /// One way to read payloads: their order, where batches end, and where the process starts again.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ fn reading() -> impl Strategy<Value = Reading> {
 fn started(options: &ContentOptions) -> Decoder {
     let stored = serde_json::to_string(&decision(options, "a test")).unwrap();
     let options = decodes_with(&serde_json::from_str(&stored).unwrap()).unwrap();
-    Decoder::new(DecodeLimits::default(), &options)
+    decoder(&options)
 }
 
 fn read(options: &ContentOptions, mut payloads: Vec<(i64, Bytes)>, how: &Reading) -> Found {

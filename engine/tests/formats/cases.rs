@@ -10,11 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 use shardmill_engine::budget::Budget;
+use shardmill_engine::decode::avro::SchemaLookup;
 use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder};
 use shardmill_engine::schema::text::{JsonText, ObjectText, quoted_key};
 use shardmill_engine::types::{
-    BatchHead, ClaimNumber, ClaimRef, Epoch, KinesisShardId, LaneId, Payload, PayloadBatch,
-    Position, Rows, SequenceNumber, Window,
+    AvroSchema, BatchHead, ClaimNumber, ClaimRef, Epoch, KinesisShardId, LaneId, Payload,
+    PayloadBatch, Position, Registered, Rows, SchemaId, SequenceNumber, Window,
 };
 
 /// What `fixtures/formats/make.py` wrote: one content of each format, under every compression.
@@ -25,6 +26,9 @@ const CASES: &str = include_str!("../../fixtures/formats/cases.json");
 pub struct Case {
     pub made_by: String,
     pub options: ContentOptions,
+    /// What a registry has, by the ids in the messages.
+    #[serde(default)]
+    schemas: BTreeMap<String, Arc<str>>,
     /// Canonical JSON text.
     pub rows: Vec<String>,
     /// By the words of compressions, in base64.
@@ -49,6 +53,28 @@ impl Case {
 /// All cases by the words of their formats.
 pub fn all() -> BTreeMap<String, Case> {
     serde_json::from_str(CASES).unwrap()
+}
+
+/// A registry that has the schemas of all cases.
+struct Registry(BTreeMap<String, Arc<str>>);
+
+impl SchemaLookup for Registry {
+    fn schema(&self, id: SchemaId) -> Option<Arc<Registered>> {
+        Some(Arc::new(match self.0.get(&id.to_string()) {
+            None => Registered::Unknown,
+            Some(text) => Registered::Schema(AvroSchema {
+                text: Arc::clone(text),
+                references: Vec::new(),
+            }),
+        }))
+    }
+}
+
+/// A decoder that the schemas of all cases are known to.
+pub fn decoder(options: &ContentOptions) -> Decoder {
+    let schemas = all().into_values().flat_map(|case| case.schemas);
+    let registry = Arc::new(Registry(schemas.collect()));
+    Decoder::with_schemas(DecodeLimits::default(), options, registry)
 }
 
 /// What came of payloads, by the number of the payload and the place in it.
@@ -114,7 +140,7 @@ pub fn decode(decoder: &mut Decoder, payloads: &[(i64, Bytes)], found: &mut Foun
 /// Decodes one payload.
 pub fn decode_one(options: &ContentOptions, payload: Bytes) -> Found {
     let mut found = Found::default();
-    let mut decoder = Decoder::new(DecodeLimits::default(), options);
+    let mut decoder = decoder(options);
     decode(&mut decoder, &[(0, payload)], &mut found);
     found
 }

@@ -4,5 +4,6 @@ mod kinesis;
 mod kinesis_cbor;
 mod kinesis_limits;
 mod kinesis_scripted;
+mod registry_scripted;
 mod s3;
 mod s3_scripted;

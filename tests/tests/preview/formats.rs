@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shardmill_tests::schema_registry::TestRegistry;
 use shardmill_tests::servers::{Ferrokinesis, KinesisLocal};
 use shardmill_tests::{cli, readers};
 
@@ -21,6 +22,9 @@ const COMPRESSIONS: [&str; 6] = ["none", "gzip", "zstd", "lz4", "xz", "zip"];
 #[derive(Deserialize)]
 struct Case {
     options: Value,
+    /// What a registry has, by the ids in the messages.
+    #[serde(default)]
+    schemas: BTreeMap<String, String>,
     /// Canonical JSON text.
     rows: Vec<String>,
     /// By the words of compressions, in base64.
@@ -35,8 +39,8 @@ impl Case {
         })
     }
 
-    /// What `content` says for a format that has to be named.
-    fn named(&self) -> Option<String> {
+    /// What `content` says for a format that has to be named. Its schemas are in the registry.
+    fn named(&self, registry: &TestRegistry) -> Option<String> {
         let options = &self.options;
         let quoted = |value: &Value| format!("'''{}'''", value.as_str().expect("a text"));
         match options["format"].as_str().expect("a word") {
@@ -65,6 +69,21 @@ impl Case {
                 let lines: String = lines.collect();
                 Some(format!("[content.protobuf]\n{lines}"))
             }
+            "avro_confluent" => {
+                for (id, schema) in &self.schemas {
+                    registry.has_schema(id.parse().expect("a number"), schema);
+                }
+                let url = registry.url();
+                Some(format!("[content.avro_confluent]\nurl = \"{url}\"\n"))
+            }
+            "avro_glue" => {
+                for (id, schema) in &self.schemas {
+                    registry.has_version(id, "AVRO", schema);
+                }
+                let connection = "[content.avro_glue]\nconnection = \"glue\"\n[connection.glue]\n";
+                let url = registry.url();
+                Some(format!("{connection}endpoint_url = \"{url}\"\n"))
+            }
             "raw" => Some(String::new()),
             _ => None,
         }
@@ -86,8 +105,8 @@ async fn streams(kinesis: &str) -> Vec<(String, Case, Scene)> {
     streams
 }
 
-fn previews_as(format: &str, case: &Case, scene: &Scene) {
-    let seen = match case.named() {
+fn previews_as(format: &str, case: &Case, scene: &Scene, registry: &TestRegistry) {
+    let seen = match case.named(registry) {
         None => scene.preview(&[]),
         Some(more) => {
             let config = scene.config_of(format, &more);
@@ -116,12 +135,14 @@ fn previews_as(format: &str, case: &Case, scene: &Scene) {
     assert_eq!(found, expected, "{format}");
 }
 
-#[tokio::test]
+// The registry is in this process, and the command line is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_format_is_previewed_committed_and_read_by_others() {
     let server = Ferrokinesis::start().await;
+    let registry = TestRegistry::start().await;
     for (format, case, scene) in streams(&server.url()).await {
-        previews_as(&format, &case, &scene);
-        let config = match case.named() {
+        previews_as(&format, &case, &scene, &registry);
+        let config = match case.named(&registry) {
             None => scene.config(),
             Some(more) => scene.config_of(&format, &more),
         };
@@ -140,11 +161,12 @@ async fn each_format_is_previewed_committed_and_read_by_others() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_format_is_previewed_on_kinesis_local() {
     let server = KinesisLocal::start().await;
+    let registry = TestRegistry::start().await;
     for (format, case, scene) in streams(&server.url()).await {
-        previews_as(&format, &case, &scene);
+        previews_as(&format, &case, &scene, &registry);
     }
 }
 

@@ -47,6 +47,8 @@ pub(in crate::config) const SECTIONS: &[ContentSection] = &[
     section("content.raw", "raw", &[Format::Raw, Format::Auto]),
     section("content.avro_record", "", &[Format::AvroRecord]),
     section("content.protobuf", "protobuf", &[Format::Protobuf]),
+    section("content.avro_confluent", "", &[Format::AvroConfluent]),
+    section("content.avro_glue", "", &[Format::AvroGlue]),
 ];
 
 /// Keys that name files with what another key holds: they are no options of the decoder.
@@ -89,8 +91,9 @@ impl ContentSection {
         let keys = super::keys().filter(|key| !OF_FILES.contains(&key.path));
         keys.filter_map(|key| {
             let option = match (below(key.path, self.path)?, self.options) {
-                // It stands beside the options of formats.
+                // These stand beside the options of formats.
                 ("schema", "") => "avro_schema",
+                ("url", "") => "registry",
                 (name, _) => name,
             };
             Some((key, option))
@@ -113,6 +116,8 @@ pub const CONTENT_FORMATS: &[&str] = &[
     "raw",
     "avro",
     "avro_record",
+    "avro_confluent",
+    "avro_glue",
     "orc",
     "parquet",
     "protobuf",

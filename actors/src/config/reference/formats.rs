@@ -352,6 +352,53 @@ pub(super) const KEYS: &[Key] = &[
         example: "\"hit.avsc\"",
     },
     Key {
+        path: "content.avro_confluent.url",
+        kind: Kind::Url,
+        default: Default::Required,
+        meaning: "The schema registry that gave the numbers in the messages: Confluent's, or one \
+                  that answers like it (Karapace, Redpanda, Apicurio under its own path).",
+        example: "\"https://registry.example.com\"",
+    },
+    Key {
+        path: "content.avro_confluent.user",
+        kind: Kind::Text,
+        default: Default::Unset("no credentials are sent, or a token"),
+        meaning: "User, or API key, for basic authentication.",
+        example: "\"reader\"",
+    },
+    Key {
+        path: "content.avro_confluent.password",
+        kind: Kind::Secret,
+        default: Default::Unset("`secret_file` has it"),
+        meaning: "Password of `user`, or the API key's secret. Never shown in logs or messages.",
+        example: "\"${SHARDMILL_REGISTRY_PASSWORD:-none}\"",
+    },
+    Key {
+        path: "content.avro_confluent.token",
+        kind: Kind::Secret,
+        default: Default::Unset("`secret_file` has it, or no token is sent"),
+        meaning: "Bearer token, in place of `user`. Never shown in logs or messages.",
+        example: "\"${SHARDMILL_REGISTRY_TOKEN:-none}\"",
+    },
+    Key {
+        path: "content.avro_confluent.secret_file",
+        kind: Kind::Text,
+        default: Default::Unset("`password` or `token` has it, or none is sent"),
+        meaning: "File that holds the password where there is a `user`, else the token. It is read \
+                  again for each call, so it may be renewed. A relative path counts from the folder \
+                  of the configuration file.",
+        example: "\"/run/secrets/registry\"",
+    },
+    Key {
+        path: "content.avro_glue.connection",
+        kind: Kind::Text,
+        default: Default::Unset(
+            "the AWS SDK's usual chain of credentials and endpoints, in the region of the stream",
+        ),
+        meaning: "The `[connection.NAME]` table to reach AWS Glue with.",
+        example: "\"prod\"",
+    },
+    Key {
         path: "content.protobuf.message",
         kind: Kind::Text,
         default: Default::Required,

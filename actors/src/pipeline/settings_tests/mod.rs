@@ -145,8 +145,13 @@ fn every_key_of_a_format_does_what_it_says() {
         let below = path.strip_prefix("content.");
         below.is_some_and(|rest| rest.contains('.'))
     });
-    // Those that are left, which name files, have tests of their own below.
-    let missing = of_formats.filter(|path| !cases().any(|case| case.key == *path));
+    // Those that are left, which name files, have tests of their own below. What a registry is reached
+    // by is tried with registries.
+    let of_registry = |path: &&str| {
+        path.starts_with("content.avro_confluent.") || path.starts_with("content.avro_glue.")
+    };
+    let of_decoders = of_formats.filter(|path| !of_registry(path));
+    let missing = of_decoders.filter(|path| !cases().any(|case| case.key == *path));
     let missing: Vec<&str> = missing.collect();
     assert_eq!(
         missing,

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use super::*;
 use crate::adapters::LocalStore;
 use crate::config::DataSource;
-use crate::pipeline::{Settings, SourceKey, Workers};
+use crate::pipeline::{Schemas, Settings, SourceKey, Workers};
 use crate::progress::Meter;
 
 const NAME: &str = "data/date=2026-11-22/hour=10/file.parquet";
@@ -120,6 +120,7 @@ impl Scene {
             .stream("clicks")
             .target("./lake")
             .build();
+        let (host, meter) = (Arc::clone(&self.host), Arc::new(Meter::new("clicks", 0)));
         let context = SourceContext {
             key: SourceKey(1),
             settings: Settings::of(&source.unwrap()),
@@ -128,7 +129,8 @@ impl Scene {
             host: Arc::clone(&self.host),
             budget: self.budget.clone(),
             workers: Arc::new(Workers::start(1, &self.budget).unwrap()),
-            meter: Arc::new(Meter::new("clicks", 0)),
+            schemas: Arc::new(Schemas::new("clicks", None, host, Arc::clone(&meter))),
+            meter,
             faults: mpsc::unbounded_channel().0,
             pressure: watch::Sender::new(0),
             decided: std::sync::OnceLock::new(),

@@ -78,7 +78,7 @@ fn metadata(cursor: &mut Cursor<'_>) -> Result<(Arc<Schema>, Codec), Refusal> {
             match (cursor.text()?, cursor.bytes()?) {
                 ("avro.schema", text) => {
                     let text = std::str::from_utf8(text).map_err(Refusal::damaged)?;
-                    let parsed = Schema::parse(text);
+                    let parsed = Schema::parse(text, &[]);
                     let parsed =
                         parsed.map_err(|why| Refusal::Damaged(format!("its schema: {why}")))?;
                     schema = Some(Arc::new(parsed));

@@ -1,7 +1,6 @@
 //! Single Avro values: of one schema, or of the schema that the framing of a registry names.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use super::FAMILY;
@@ -13,29 +12,7 @@ use crate::decode::DecodeLimits;
 use crate::decode::content::Content;
 use crate::decode::sink::{RowId, Sink};
 use crate::decode::whole_file::Refusal;
-use crate::types::RejectCode;
-
-/// What a message's framing says its schema is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SchemaId {
-    /// The number of a schema in a registry of Confluent's kind.
-    Confluent(u32),
-    /// The UUID of a schema version in AWS Glue.
-    Glue([u8; 16]),
-}
-
-impl fmt::Display for SchemaId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SchemaId::Confluent(number) => write!(f, "{number}"),
-            SchemaId::Glue(bytes) => {
-                let mut text = Vec::new();
-                crate::schema::write_uuid(bytes, &mut text);
-                f.write_str(&String::from_utf8_lossy(&text))
-            }
-        }
-    }
-}
+use crate::types::{Registered, RejectCode, SchemaId};
 
 /// How single values stand in contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,17 +25,11 @@ pub enum Framing {
     Glue,
 }
 
-/// Schemas by what messages call them. Whoever feeds a decoder has fetched the schemas of the
-/// payloads before ([`schema_id`]): an id that is not found here is one that the registry does not
-/// know.
+/// Schemas by what messages call them: those that were looked up.
 pub trait SchemaLookup: Send + Sync {
-    /// The JSON of a schema; `None` for one that does not exist.
-    fn schema(&self, id: SchemaId) -> Option<Arc<str>>;
-}
-
-/// What schema a message asks for; `None` where it has no such framing, or needs none.
-pub fn schema_id(framing: Framing, message: &[u8]) -> Option<SchemaId> {
-    split(framing, message)?.0
+    /// What the registry has; `None` where nobody has asked it yet. A decoder that finds none gives
+    /// its payloads back ([`crate::decode::Undecoded`]).
+    fn schema(&self, id: SchemaId) -> Option<Arc<Registered>>;
 }
 
 /// The bytes of a message's value, and whether they are compressed.
@@ -98,8 +69,28 @@ pub(super) struct Messages {
     schemas: Schemas,
     limits: DecodeLimits,
     max_ratio: usize,
-    /// Schemas that were parsed, or why one could not be.
-    parsed: HashMap<Option<SchemaId>, Result<Arc<Schema>, String>>,
+    parsed: Parsed,
+}
+
+/// Schemas that were parsed, or why one could not be.
+#[derive(Default)]
+struct Parsed {
+    schemas: HashMap<Option<SchemaId>, Result<Arc<Schema>, String>>,
+    /// Bytes of their texts.
+    bytes: usize,
+}
+
+impl Parsed {
+    const MAX_SCHEMAS: usize = 1_000;
+    const MAX_BYTES: usize = 8 << 20;
+
+    fn put(&mut self, id: Option<SchemaId>, parsed: Result<Arc<Schema>, String>, bytes: usize) {
+        if self.schemas.len() >= Self::MAX_SCHEMAS || self.bytes + bytes > Self::MAX_BYTES {
+            *self = Self::default();
+        }
+        self.bytes += bytes;
+        self.schemas.insert(id, parsed);
+    }
 }
 
 /// Rows of one schema that wait to be a table.
@@ -128,6 +119,8 @@ impl Waiting {
 enum NoRow {
     Refused(Refusal),
     Unknown(SchemaId),
+    Unusable(String),
+    NotLookedUp(SchemaId),
 }
 
 impl From<Refusal> for NoRow {
@@ -142,7 +135,7 @@ impl Messages {
             schemas,
             limits: limits.clone(),
             max_ratio,
-            parsed: HashMap::new(),
+            parsed: Parsed::default(),
         }
     }
 
@@ -159,6 +152,11 @@ impl Messages {
                     let all = 0..content.data.len();
                     sink.reject(content, all, RejectCode::AvroUnknownSchema, reason);
                 }
+                Err(NoRow::Unusable(why)) => {
+                    let all = 0..content.data.len();
+                    sink.reject(content, all, RejectCode::AvroUnusableSchema, why);
+                }
+                Err(NoRow::NotLookedUp(id)) => sink.await_schema(id),
             }
         }
         if let Some(waiting) = waiting {
@@ -214,23 +212,39 @@ impl Messages {
     }
 
     fn schema(&mut self, id: Option<SchemaId>) -> Result<Arc<Schema>, NoRow> {
-        if !self.parsed.contains_key(&id) {
-            let text = match (&self.schemas, id) {
-                (Schemas::One(text), _) => Arc::clone(text),
-                (Schemas::Registry(_, lookup), Some(id)) => {
-                    lookup.schema(id).ok_or(NoRow::Unknown(id))?
-                }
-                (Schemas::Registry(..), None) => return Err(no_schema("it names none").into()),
-            };
-            self.parsed.insert(id, Schema::parse(&text).map(Arc::new));
+        if !self.parsed.schemas.contains_key(&id) {
+            self.parse(id)?;
         }
-        match &self.parsed[&id] {
+        match &self.parsed.schemas[&id] {
             Ok(schema) => Ok(Arc::clone(schema)),
-            Err(why) => Err(no_schema(why).into()),
+            Err(why) => Err(unusable(id, why)),
+        }
+    }
+
+    fn parse(&mut self, id: Option<SchemaId>) -> Result<(), NoRow> {
+        let (lookup, asked) = match (&self.schemas, id) {
+            (Schemas::One(text), _) => {
+                let parsed = Schema::parse(text, &[]).map(Arc::new);
+                self.parsed.put(id, parsed, text.len());
+                return Ok(());
+            }
+            (Schemas::Registry(_, lookup), Some(id)) => (lookup, id),
+            (Schemas::Registry(..), None) => return Err(unusable(id, "it names none")),
+        };
+        match lookup.schema(asked).as_deref() {
+            Some(Registered::Schema(schema)) => {
+                let parsed = Schema::parse(&schema.text, &schema.references).map(Arc::new);
+                self.parsed.put(id, parsed, schema.len());
+                Ok(())
+            }
+            Some(Registered::Unknown) => Err(NoRow::Unknown(asked)),
+            Some(Registered::Unusable(why)) => Err(unusable(id, why)),
+            None => Err(NoRow::NotLookedUp(asked)),
         }
     }
 }
 
-fn no_schema(why: &str) -> Refusal {
-    Refusal::Damaged(format!("its schema: {why}"))
+fn unusable(id: Option<SchemaId>, why: &str) -> NoRow {
+    let which = id.map_or(String::new(), |id| format!(", {id}"));
+    NoRow::Unusable(format!("its schema{which}: {why}"))
 }

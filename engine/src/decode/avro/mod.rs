@@ -15,14 +15,15 @@ mod written;
 
 use std::sync::Arc;
 
-pub use self::messages::{Framing, SchemaId, SchemaLookup, schema_id};
+pub(super) use self::messages::Framing;
+pub use self::messages::SchemaLookup;
 use self::messages::{Messages, Schemas};
 use super::DecodeLimits;
 use super::content::Content;
 use super::format::Format;
 use super::sink::Sink;
 use super::whole_file::Family;
-use crate::types::RejectCode;
+use crate::types::{Registered, RejectCode, SchemaId};
 
 const FAMILY: Family = Family {
     name: "Avro",
@@ -30,12 +31,12 @@ const FAMILY: Family = Family {
     too_deep: RejectCode::AvroTooDeep,
 };
 
-/// Knows no schema.
-pub(super) struct NoSchemas;
+/// A registry that has nothing.
+pub struct NoSchemas;
 
 impl SchemaLookup for NoSchemas {
-    fn schema(&self, _id: SchemaId) -> Option<Arc<str>> {
-        None
+    fn schema(&self, _id: SchemaId) -> Option<Arc<Registered>> {
+        Some(Arc::new(Registered::Unknown))
     }
 }
 
@@ -44,7 +45,7 @@ impl SchemaLookup for NoSchemas {
 /// # Errors
 /// If it is no schema; what is wrong with it, for people.
 pub fn check_schema(text: &str) -> Result<(), String> {
-    schema::Schema::parse(text).map(drop)
+    schema::Schema::parse(text, &[]).map(drop)
 }
 
 /// Decodes container files.

@@ -5,6 +5,7 @@
 //! logical type that is not known or does not fit its type leaves the type.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -57,11 +58,18 @@ pub(super) enum Type {
 }
 
 impl Schema {
-    /// Parses a schema; what is wrong with it, for people.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    /// Parses a schema that may name the types of those before it; what is wrong with it, for
+    /// people.
+    pub(super) fn parse(text: &str, references: &[Arc<str>]) -> Result<Self, String> {
+        let read = |text: &str| -> Result<Value, String> {
+            serde_json::from_str(text).map_err(|error| error.to_string())
+        };
         let mut parser = Parser::default();
-        let root = parser.any(&value, "")?;
+        for reference in references {
+            let named = read(reference).and_then(|value| parser.any(&value, ""));
+            named.map_err(|error| format!("a schema that it refers to: {error}"))?;
+        }
+        let root = parser.any(&read(text)?, "")?;
         let types = parser.types.into_iter().collect::<Option<Vec<_>>>();
         // Every place is filled when its type has been read.
         let types = types.ok_or("a type is not finished")?;
@@ -306,6 +314,7 @@ mod tests {
                 {"name": "same", "type": "E"},
                 {"name": "full", "type": "a.b.E"},
                 {"name": "self", "type": ["null", "R"]}]}"#,
+            &[],
         )
         .unwrap();
         let Type::Record(fields) = &schema.types[schema.root] else {
@@ -320,6 +329,25 @@ mod tests {
     }
 
     #[test]
+    fn schemas_may_name_types_of_others() {
+        let inner: Arc<str> =
+            r#"{"type": "enum", "name": "E", "namespace": "a", "symbols": ["X"]}"#.into();
+        let middle: Arc<str> =
+            r#"{"type": "record", "name": "a.M", "fields": [{"name": "e", "type": "E"}]}"#.into();
+        let text = r#"{"type": "record", "name": "b.R", "fields": [{"name": "m", "type": "a.M"}]}"#;
+        let schema = Schema::parse(text, &[Arc::clone(&inner), Arc::clone(&middle)]).unwrap();
+        let Type::Record(fields) = &schema.types[schema.root] else {
+            panic!("a record is a record");
+        };
+        assert_eq!(schema.branch_name(fields[0].1), "M");
+        let error = Schema::parse(text, &[middle]).unwrap_err();
+        assert_eq!(
+            error,
+            "a schema that it refers to: the type \"E\" is not known"
+        );
+    }
+
+    #[test]
     fn a_schema_that_is_none_is_an_error() {
         for text in [
             "",
@@ -331,7 +359,7 @@ mod tests {
             r#"{"type": "fixed", "name": "F", "size": -1}"#,
             r#"[{"type": "fixed", "name": "F", "size": 1}, {"type": "fixed", "name": "F", "size": 1}]"#,
         ] {
-            assert!(Schema::parse(text).is_err(), "{text}");
+            assert!(Schema::parse(text, &[]).is_err(), "{text}");
         }
     }
 
@@ -352,7 +380,7 @@ mod tests {
             ),
             (r#"{"type": "long", "logicalType": "later"}"#, "Long"),
         ] {
-            let schema = Schema::parse(text).unwrap();
+            let schema = Schema::parse(text, &[]).unwrap();
             assert_eq!(format!("{:?}", schema.types[schema.root]), expected);
         }
     }
