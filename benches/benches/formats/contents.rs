@@ -12,6 +12,8 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use shardmill_benches::events::{Events, Kind};
 
+use crate::protobuf::Definition;
+
 /// Events in a payload.
 const EVENTS: usize = 100;
 
@@ -22,6 +24,8 @@ pub const LOG_PATTERN: &str = r#"^(?P<host>\S+) \[(?P<time>[^\]]+)\] "(?P<method
 pub struct Contents {
     /// Of all events.
     pub schema: SchemaRef,
+    /// Of the events as Protobuf messages.
+    pub definition: Definition,
     batches: Vec<RecordBatch>,
     objects: Vec<Vec<Map<String, Value>>>,
 }
@@ -53,6 +57,7 @@ impl Contents {
             });
         let objects: Vec<_> = objects.collect();
         Self {
+            definition: Definition::new(&schema),
             schema,
             batches: batches
                 .map(|batch| batch.expect("events are JSON"))
@@ -99,6 +104,12 @@ impl Contents {
             writer.write(batch).expect("it takes the schema's batches");
             writer.close().expect("memory takes all");
         })
+    }
+
+    /// Messages, each with its length before it.
+    pub fn protobuf(&self) -> Vec<Bytes> {
+        let payload = |events: &Vec<_>| self.definition.payload(events);
+        self.objects.iter().map(payload).collect()
     }
 
     /// An element for each event, one for each field in it.

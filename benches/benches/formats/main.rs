@@ -10,6 +10,7 @@
 
 mod contents;
 mod peers;
+mod protobuf;
 
 use bytes::Bytes;
 use shardmill_benches::decoding;
@@ -36,7 +37,17 @@ fn main() {
     println!("{rounds} rounds of {} events", contents.events());
     SideBySide::print_head();
     let run = |format, payloads: &[Bytes], peer: &str, theirs: &dyn Fn(&[Bytes]) -> usize| {
-        run(rounds, contents.events(), format, payloads, peer, theirs);
+        let options = ContentOptions {
+            format,
+            regex: RegexOptions {
+                pattern: Some(Pattern::new(contents::LOG_PATTERN).expect("a pattern")),
+                ..RegexOptions::default()
+            },
+            protobuf: contents.definition.options(),
+            ..ContentOptions::default()
+        };
+        let work = (payloads, contents.events());
+        run(rounds, work, &options, peer, theirs);
     };
     let csv = |payloads: &[Bytes]| peers::csv(&contents.schema, payloads);
     run(FormatChoice::Csv, &contents.csv(), "arrow-csv", &csv);
@@ -53,6 +64,12 @@ fn main() {
         &peers::parquet,
     );
     run(FormatChoice::Orc, &contents.orc(), "orc-rust", &peers::orc);
+    run(
+        FormatChoice::Protobuf,
+        &contents.protobuf(),
+        "prost-reflect, no arrays",
+        &|payloads: &[Bytes]| contents.definition.read(payloads),
+    );
     run(
         FormatChoice::Xml,
         &contents.xml(),
@@ -81,21 +98,12 @@ fn main() {
 
 fn run(
     rounds: usize,
-    events: usize,
-    format: FormatChoice,
-    payloads: &[Bytes],
+    (payloads, events): (&[Bytes], usize),
+    options: &ContentOptions,
     peer: &str,
     theirs: &dyn Fn(&[Bytes]) -> usize,
 ) {
-    let options = ContentOptions {
-        format,
-        regex: RegexOptions {
-            pattern: Some(Pattern::new(contents::LOG_PATTERN).expect("a pattern")),
-            ..RegexOptions::default()
-        },
-        ..ContentOptions::default()
-    };
-    let mut decoder = Decoder::new(DecodeLimits::default(), &options);
+    let mut decoder = Decoder::new(DecodeLimits::default(), options);
     let batches = batches(payloads);
     let bytes = payloads.iter().map(Bytes::len).sum();
     let figures = SideBySide::run(
@@ -104,7 +112,7 @@ fn run(
         || decoding::decode(&mut decoder, &batches),
         || peers::timed(&batches, theirs),
     );
-    figures.print(format.as_str(), peer);
+    figures.print(options.format.as_str(), peer);
 }
 
 fn batches(payloads: &[Bytes]) -> Vec<Vec<Bytes>> {
