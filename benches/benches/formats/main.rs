@@ -16,7 +16,7 @@ use bytes::Bytes;
 use shardmill_benches::decoding;
 use shardmill_benches::side_by_side::SideBySide;
 use shardmill_engine::decode::{
-    ContentOptions, DecodeLimits, Decoder, FormatChoice, Pattern, RegexOptions,
+    ContentOptions, DecodeLimits, Decoder, FormatChoice, Pattern, RegexOptions, XmlOptions,
 };
 
 use contents::Contents;
@@ -44,6 +44,10 @@ fn main() {
                 ..RegexOptions::default()
             },
             protobuf: contents.definition.options(),
+            xml: XmlOptions {
+                record: Some("events/event".into()),
+                ..XmlOptions::default()
+            },
             ..ContentOptions::default()
         };
         let work = (payloads, contents.events());

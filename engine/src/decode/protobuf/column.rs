@@ -13,7 +13,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field as ArrowField, Fields};
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 
-use super::known::Instant;
+use super::known::Moment;
 use super::plan::{Kind, Plan, Shape};
 use super::scalar::{Scalar, ScalarType};
 use crate::decode::ends::Ends;
@@ -37,7 +37,7 @@ pub(super) enum Values {
     Text(Ends),
     /// Canonical JSON text.
     Json(Ends),
-    Timestamp(Vec<Instant>),
+    Timestamp(Vec<Moment>),
     /// Where lists end, and their items.
     List(Vec<i32>, Box<Column>),
     /// Where maps end, their keys and values.
@@ -174,7 +174,7 @@ impl Column {
             Values::Float(values) => values.resize(len, 0.0),
             Values::Double(values) => values.resize(len, 0.0),
             Values::Bytes(ends) | Values::Text(ends) | Values::Json(ends) => ends.fill(len),
-            Values::Timestamp(values) => values.resize(len, Instant::default()),
+            Values::Timestamp(values) => values.resize(len, Moment::default()),
             Values::List(offsets, _) | Values::Map(offsets, ..) => {
                 let end = offsets.last().copied().unwrap_or_default();
                 offsets.resize(len + 1, end);
@@ -340,8 +340,8 @@ fn text(ends: Ends, nulls: Option<NullBuffer>) -> ArrayRef {
 }
 
 /// Points in time in microseconds, or, where those do not hold one of them, as JSON text that does.
-fn timestamps(values: &[Instant], nulls: Option<NullBuffer>) -> (ArrayRef, bool) {
-    let micros: Option<Vec<i64>> = values.iter().map(Instant::microseconds).collect();
+fn timestamps(values: &[Moment], nulls: Option<NullBuffer>) -> (ArrayRef, bool) {
+    let micros: Option<Vec<i64>> = values.iter().map(Moment::microseconds).collect();
     if let Some(micros) = micros {
         let array = TimestampMicrosecondArray::new(micros.into(), nulls);
         return (Arc::new(array.with_timezone("UTC")), false);

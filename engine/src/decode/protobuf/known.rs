@@ -13,14 +13,14 @@ use crate::schema::calendar::{self, NANOSECONDS};
 
 /// A point in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Instant {
+pub(super) struct Moment {
     /// Since 1970-01-01T00:00:00 UTC.
     seconds: i64,
     /// On top of them, fewer than a second has.
     nanoseconds: u32,
 }
 
-impl Instant {
+impl Moment {
     /// The time in microseconds, where those hold it.
     pub(super) fn microseconds(&self) -> Option<i64> {
         let rest = i64::from(self.nanoseconds);
@@ -45,11 +45,11 @@ pub(super) enum JsonValue<'a> {
 
 impl<'a> Reader<'_, 'a, '_> {
     /// `google.protobuf.Timestamp`.
-    pub(super) fn timestamp(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Read<Instant> {
+    pub(super) fn timestamp(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Read<Moment> {
         let (seconds, nanos) = self.time(pieces)?;
         let carried = i64::from(nanos).div_euclid(NANOSECONDS);
         let beyond = || Refusal::damaged("a timestamp is beyond what can be counted");
-        Ok(Instant {
+        Ok(Moment {
             seconds: seconds.checked_add(carried).ok_or_else(beyond)?,
             // Fewer than a second has.
             nanoseconds: i64::from(nanos).rem_euclid(NANOSECONDS) as u32,
