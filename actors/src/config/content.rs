@@ -2,24 +2,21 @@
 //!
 //! Keys become options as the reference says; what is written here holds for every format.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 use shardmill_engine::decode::{Compression, ContentOptions, ExpansionLimits, FormatChoice};
 
+use super::definition;
 use super::protobuf::DESCRIPTOR_SET;
 use super::reference::{self, ContentSection, Default as KeyDefault, Key, NO_MEANING, SECTIONS};
 use super::resolve::Resolver;
 use super::source::ContentSettings;
-use super::value::{Kind, Value, format_size};
+use super::value::{Kind, Value};
 
 const AVRO_SCHEMA: &str = "content.avro_record.schema";
 const AVRO_SCHEMA_FILE: &str = "content.avro_record.schema_file";
-/// Bytes of a schema file: none that people write comes near.
-const MAX_SCHEMA_FILE: u64 = 4 << 20;
 
 impl Resolver<'_, '_> {
     pub(super) fn content(&mut self, folder: Option<&Path>) -> Option<ContentSettings> {
@@ -212,7 +209,7 @@ impl Resolver<'_, '_> {
             (Some(schema), None) => return Some(schema.into()),
             (None, Some(file)) => {
                 let path = folder.map_or_else(|| PathBuf::from(&file), |folder| folder.join(&file));
-                match schema_file(&path) {
+                match definition::text(&path) {
                     Ok(schema) => return Some(schema.into()),
                     Err(error) => format!("`{AVRO_SCHEMA_FILE}`: {file:?} cannot be read: {error}"),
                 }
@@ -238,17 +235,6 @@ fn is_option(path: &str) -> bool {
     let of_registry = path.starts_with("content.avro_glue.")
         || (path.starts_with("content.avro_confluent.") && !path.ends_with(".url"));
     path != AVRO_SCHEMA_FILE && !path.contains(".*.") && !of_registry
-}
-
-fn schema_file(path: &Path) -> io::Result<String> {
-    let mut schema = String::new();
-    let file = File::open(path)?;
-    file.take(MAX_SCHEMA_FILE + 1).read_to_string(&mut schema)?;
-    if schema.len() as u64 > MAX_SCHEMA_FILE {
-        let most = format_size(MAX_SCHEMA_FILE);
-        return Err(io::Error::other(format!("it has more than {most}")));
-    }
-    Ok(schema)
 }
 
 /// What a key is where it is not written.
