@@ -16,8 +16,8 @@ export RUSTC_BOOTSTRAP=1
 longest() {
     case "$1" in
     config) echo 400 ;;
-    columnar | expand | kpl) echo 1000 ;;
-    *) echo 4096 ;;
+    json | text) echo 4096 ;;
+    *) echo 1000 ;;
     esac
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shardmill_engine::budget::Budget;
-use shardmill_engine::decode::avro::{SchemaId, SchemaLookup};
+use shardmill_engine::decode::avro::SchemaLookup;
 use shardmill_engine::decode::{Compression, ContentOptions, DecodeLimits, Decoder};
 use shardmill_engine::types::{
     BatchHead, ClaimNumber, ClaimRef, Epoch, KinesisShardId, LaneId, Payload, PayloadBatch,
-    Position, RejectCode, SequenceNumber, Window,
+    Position, Registered, RejectCode, SchemaId, SequenceNumber, Window,
 };
 
 use crate::family::Seen;
@@ -51,13 +51,14 @@ fn sequence(place: usize) -> SequenceNumber {
     SequenceNumber::from((FIRST_SEQUENCE + place) as u64)
 }
 
-/// Schemas by what messages call them.
+/// What a registry has by what messages call it; under all other ids it has nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Registry(pub HashMap<SchemaId, Arc<str>>);
+pub struct Registry(pub HashMap<SchemaId, Arc<Registered>>);
 
 impl SchemaLookup for Registry {
-    fn schema(&self, id: SchemaId) -> Option<Arc<str>> {
-        self.0.get(&id).cloned()
+    fn schema(&self, id: SchemaId) -> Option<Arc<Registered>> {
+        let known = self.0.get(&id).cloned();
+        Some(known.unwrap_or_else(|| Arc::new(Registered::Unknown)))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Avro: container files, single values of given schemas, values in the framing of registries, and
 //! values of a schema that is itself made of the input.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use shardmill_engine::decode::avro::{SchemaId, check_schema};
+use shardmill_engine::decode::avro::check_schema;
 use shardmill_engine::decode::{Compression, ContentOptions, FormatChoice};
+use shardmill_engine::types::{AvroSchema, Registered, SchemaId};
 
 use super::{Family, Seen};
 use crate::decoding::{Case, Registry, seen};
@@ -49,17 +49,32 @@ const GLUE: usize = SCHEMAS.len() + 2;
 const OWN_SCHEMA: usize = SCHEMAS.len() + 3;
 const CHOICES: usize = SCHEMAS.len() + 4;
 
+/// An id of a schema that refers to another one, and of one that is none of Avro.
+const REFERRING: u32 = 100;
+const FOREIGN: u32 = 101;
+
 static REGISTRY: LazyLock<Arc<Registry>> = LazyLock::new(|| {
-    let schemas = SCHEMAS.iter().enumerate().flat_map(|(place, schema)| {
-        let schema: Arc<str> = (*schema).into();
-        let confluent = SchemaId::Confluent(place as u32);
-        [
-            (confluent, Arc::clone(&schema)),
-            (SchemaId::Glue(glue_id(place)), schema),
-        ]
-    });
-    Arc::new(Registry(schemas.collect::<HashMap<_, _>>()))
+    let mut registry = Registry::default();
+    for (place, text) in SCHEMAS.iter().enumerate() {
+        let schema = registered(text, &[]);
+        let glue = SchemaId::Glue(glue_id(place));
+        registry.0.insert(glue, Arc::clone(&schema));
+        registry.0.insert(SchemaId::Confluent(place as u32), schema);
+    }
+    let referring = r#"{"type":"record","name":"W","fields":[{"name":"p","type":"P"}]}"#;
+    let referring = registered(referring, &[SCHEMAS[1]]);
+    let foreign = Arc::new(Registered::Unusable("no schema of Avro".to_owned()));
+    for (id, known) in [(REFERRING, referring), (FOREIGN, foreign)] {
+        registry.0.insert(SchemaId::Confluent(id), known);
+    }
+    Arc::new(registry)
 });
+
+fn registered(text: &str, references: &[&str]) -> Arc<Registered> {
+    let references = references.iter().map(|text| Arc::from(*text)).collect();
+    let text = text.into();
+    Arc::new(Registered::Schema(AvroSchema { text, references }))
+}
 
 fn glue_id(place: usize) -> [u8; 16] {
     [place as u8; 16]
@@ -117,6 +132,9 @@ fn seeds() -> Vec<Vec<u8>> {
         seeds.push(Input::write(GLUE, 1, &[&glue, &glue]));
         seeds.push(Input::write(OWN_SCHEMA, 1, &[schema, value]));
     }
+    let [referring, foreign] =
+        [REFERRING, FOREIGN].map(|id| [&[0][..], &id.to_be_bytes(), b"\x02"].concat());
+    seeds.push(Input::write(CONFLUENT, 1, &[&referring, &foreign]));
     let logical = [
         &[0; 5][..],
         &[7; 16],
