@@ -3,11 +3,12 @@
 //! Keys become options as the reference says; what is written here holds for every format.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 use shardmill_engine::decode::{Compression, ContentOptions, ExpansionLimits, FormatChoice};
 
+use super::definition;
 use super::protobuf::DESCRIPTOR_SET;
 use super::reference::{self, ContentSection, Default as KeyDefault, Key, NO_MEANING, SECTIONS};
 use super::resolve::Resolver;
@@ -207,8 +208,8 @@ impl Resolver<'_, '_> {
         let message = match (self.optional_text(AVRO_SCHEMA), file) {
             (Some(schema), None) => return Some(schema.into()),
             (None, Some(file)) => {
-                let path = folder.map_or_else(|| file.clone().into(), |folder| folder.join(&file));
-                match std::fs::read_to_string(path) {
+                let path = folder.map_or_else(|| PathBuf::from(&file), |folder| folder.join(&file));
+                match definition::text(&path) {
                     Ok(schema) => return Some(schema.into()),
                     Err(error) => format!("`{AVRO_SCHEMA_FILE}`: {file:?} cannot be read: {error}"),
                 }

@@ -474,6 +474,21 @@ fn what_a_format_needs_must_be_written(#[case] format: &str, #[case] key: &str) 
     assert_eq!((problem.code, &*problem.key), ("config.missing_key", key));
 }
 
+/// A file without an end, such as a device, must not fill the memory either.
+#[rstest]
+#[case("format = \"avro_record\"\navro_record.schema_file = ")]
+#[case("format = \"protobuf\"\nprotobuf.message = \"x\"\nprotobuf.descriptor_set_file = ")]
+fn no_more_is_read_of_a_file_than_a_schema_may_have(#[case] content: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large");
+    std::fs::File::create(&file)
+        .and_then(|file| file.set_len(5 << 20))
+        .unwrap();
+    let error = read(&format!("{content}'{}'", file.display()));
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("has more than 4 MiB"), "{error}");
+}
+
 #[test]
 fn a_wrong_format_is_the_only_problem() {
     let error = read("format = \"cssv\"\ncsv.header = false").unwrap_err();

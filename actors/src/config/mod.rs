@@ -6,6 +6,7 @@
 
 mod builder;
 mod content;
+mod definition;
 mod document;
 mod environment;
 mod memory;

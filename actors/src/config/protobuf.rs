@@ -10,6 +10,7 @@ use protox::Compiler;
 use serde_json::Value as Json;
 use shardmill_engine::decode::protobuf;
 
+use super::definition;
 use super::problem::likest;
 use super::reference;
 use super::resolve::Resolver;
@@ -78,7 +79,7 @@ impl Resolver<'_, '_> {
         let set = match path {
             DESCRIPTOR_SET => protobuf::descriptor_set_of(&text),
             DESCRIPTOR_SET_FILE => {
-                let bytes = std::fs::read(below(folder, &text));
+                let bytes = definition::bytes(&below(folder, &text));
                 bytes.map_err(|error| format!("{text:?} cannot be read: {error}"))
             }
             _ => {

@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shardmill_engine::decode::{ContentOptions, FormatChoice};
+use shardmill_engine::decode::ContentOptions;
+#[cfg(feature = "cli")]
+use shardmill_engine::decode::FormatChoice;
 use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::WindowLength;
 

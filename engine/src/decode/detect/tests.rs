@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::decode::FieldType;
-use crate::decode::options::FormatChoice as F;
+use crate::decode::options::{Compression, FormatChoice as F};
 
 fn contents<T: AsRef<[u8]>>(sample: &[T]) -> Vec<Bytes> {
     let sample = sample.iter();
@@ -239,5 +239,19 @@ fn no_sample_makes_it_panic() {
         if let Some(found) = detect(&contents(&sample), &auto(), Hints::default(), &limits) {
             found.options.check().unwrap();
         }
+    }
+}
+
+/// As the decoder has it: what a preview says of a payload is what becomes of it.
+#[test]
+fn no_bytes_are_no_failure_of_any_compression() {
+    for compression in Compression::ALL {
+        let options = ContentOptions {
+            compression,
+            ..auto()
+        };
+        let insides = open_payloads(&[Bytes::new()], &options, 1);
+        assert!(insides[0].failure.is_none(), "{compression:?}");
+        assert_eq!(insides[0].contents, [Bytes::new()], "{compression:?}");
     }
 }

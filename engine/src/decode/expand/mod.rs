@@ -83,7 +83,6 @@ impl Expander {
         match self.compression {
             Compression::Auto => matches!(detect::look(payload), Look::Plain),
             Compression::None => true,
-            // Nothing is compressed in no bytes.
             _ => payload.is_empty(),
         }
     }
@@ -100,6 +99,11 @@ impl Expander {
         let outcome = match self.compression {
             Compression::Auto => self.open(payload.clone(), 0, contents),
             Compression::None => {
+                contents.push(payload.clone());
+                Ok(())
+            }
+            // Nothing is compressed in no bytes.
+            _ if payload.is_empty() => {
                 contents.push(payload.clone());
                 Ok(())
             }

@@ -19,6 +19,8 @@ pub(super) struct Postscript {
 pub(super) struct Footer {
     pub(super) types: Vec<Type>,
     pub(super) stripes: Vec<Stripe>,
+    /// Rows of all stripes, where it says how many.
+    rows: Option<u64>,
 }
 
 /// A type: its kind, and the places of the types within it.
@@ -43,11 +45,17 @@ pub(super) const MAP: u64 = 11;
 pub(super) const TIMESTAMP: u64 = 9;
 pub(super) const INSTANT: u64 = 18;
 
+/// What a file begins with.
+const MARK: &[u8] = b"ORC";
+
 /// The largest block that a stream's chunks may say to hold: their headers have 23 bits for it.
 const MAX_BLOCK: u64 = 1 << 23;
 
 impl Postscript {
     pub(super) fn of(file: &[u8]) -> Result<Self, Refusal> {
+        if !file.starts_with(MARK) {
+            return Err(Refusal::damaged("it does not begin as an ORC file does"));
+        }
         let broken = || Refusal::damaged("it does not end as an ORC file does");
         let (len, rest) = file.split_last().ok_or_else(broken)?;
         let start = rest
@@ -89,10 +97,22 @@ impl Footer {
             match field? {
                 (3, Value::Bytes(bytes)) => footer.stripes.push(stripe(bytes)?),
                 (4, Value::Bytes(bytes)) => footer.types.push(data_type(bytes)?),
+                (6, Value::Number(rows)) => footer.rows = Some(rows),
                 _ => {}
             }
         }
         Some(footer)
+    }
+
+    /// Refuses a file that has other rows than it says: what the library does not find of it would
+    /// be lost without a word.
+    pub(super) fn check_rows(&self) -> Result<(), Refusal> {
+        let rows = self.stripes.iter().map(|stripe| stripe.rows);
+        let found = rows.fold(0_u64, u64::saturating_add);
+        match self.rows.is_none_or(|said| said == found) {
+            true => Ok(()),
+            false => Err(Refusal::damaged("its stripes have other rows than it says")),
+        }
     }
 
     /// Refuses types that are no tree, or a deeper one than allowed. Gives for each type the type
@@ -171,7 +191,7 @@ mod tests {
         });
         let footer = Footer {
             types: types.collect(),
-            stripes: Vec::new(),
+            ..Footer::default()
         };
         footer.parents(3)
     }

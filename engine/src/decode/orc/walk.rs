@@ -37,6 +37,7 @@ pub(super) fn walk(file: &[u8], limits: &DecodeLimits) -> Result<Seen, Refusal> 
     let metadata = before.checked_sub(postscript.metadata);
     chunks.expand(part(file, metadata, postscript.metadata)?)?;
     let footer = Footer::of(&chunks.expand(footer)?)?;
+    footer.check_rows()?;
     let parents = footer.parents(limits.max_depth)?;
     let widths = widths(&footer, &parents);
     let mut walk = Walk {

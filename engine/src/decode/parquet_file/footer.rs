@@ -1,6 +1,8 @@
 //! What of a footer is looked at before the library reads it: the tree of the schema. The library
 //! goes down it level by level, and deep enough ends the process.
 
+use parquet::file::metadata::ParquetMetaData;
+
 use super::thrift::{Thrift, kind};
 use crate::decode::whole_file::Refusal;
 
@@ -22,8 +24,21 @@ pub(super) fn check(file: &[u8], max_depth: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Refuses a file that has other rows than it says: what the library does not find of it would be
+/// lost without a word.
+pub(super) fn check_rows(metadata: &ParquetMetaData) -> Result<(), Refusal> {
+    let groups = metadata.row_groups().iter();
+    let found = groups.fold(0_i64, |rows, group| rows.saturating_add(group.num_rows()));
+    match found == metadata.file_metadata().num_rows() {
+        true => Ok(()),
+        false => Err(Refusal::damaged(
+            "its row groups have other rows than it says",
+        )),
+    }
+}
+
 fn footer_of(file: &[u8]) -> Option<&[u8]> {
-    let rest = file.strip_suffix(MAGIC)?;
+    let rest = file.strip_prefix(MAGIC)?.strip_suffix(MAGIC)?;
     let (rest, length) = rest.split_last_chunk::<4>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     rest.get(rest.len().checked_sub(length)?..)

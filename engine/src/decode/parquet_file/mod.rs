@@ -65,6 +65,7 @@ fn decode(file: &Bytes, limits: &DecodeLimits) -> Result<Vec<Columns>, Refusal> 
     let metadata = ParquetMetaDataReader::new()
         .parse_and_finish(file)
         .map_err(Refusal::damaged)?;
+    footer::check_rows(&metadata)?;
     let pages = Pages::look(file, &metadata, limits)?;
     let as_written = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
         .map_err(Refusal::damaged)?;

@@ -118,6 +118,23 @@ fn a_type_within_itself_is_a_reject() {
     assert_eq!((decoded.counts.empty, decoded.counts.rejects), (1, 0));
 }
 
+/// Bytes before the end of a file, and stripes that the footer no longer names, would be lost without
+/// a word.
+#[test]
+fn a_file_that_is_not_there_from_beginning_to_end_is_a_reject() {
+    let limits = DecodeLimits::default();
+    let mut other = fixture("empty").to_vec();
+    other[..3].copy_from_slice(b"{\"a");
+    // A struct without fields, and five rows.
+    let no_stripes = with_footer(&[0x22, 2, 8, 12, 0x30, 5]);
+    for (file, says) in [(other, "begin"), (no_stripes, "rows")] {
+        let decoded = decode_as(FormatChoice::Orc, &limits, &[&file]);
+        assert_eq!((decoded.counts.empty, decoded.counts.rejects), (0, 1));
+        assert_eq!(decoded.rejects[0].code, RejectCode::OrcDamaged);
+        assert!(decoded.rejects[0].reason.contains(says));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 

@@ -126,6 +126,27 @@ fn a_schema_that_would_end_the_process_is_a_reject() {
     assert_eq!(decoded.rejects[0].code, RejectCode::ParquetTooDeep);
 }
 
+/// Bytes before the end of a file, and row groups that the footer no longer names, would be lost
+/// without a word.
+#[test]
+fn a_file_that_is_not_there_from_beginning_to_end_is_a_reject() {
+    let limits = DecodeLimits::default();
+    let empty = fixture("empty");
+    let mut other = empty.to_vec();
+    other[..4].copy_from_slice(b"{\"a\"");
+    // The number of rows, 0, and behind it a list of one row group.
+    let rows = [0x16, 0, 0x19, 0x1c];
+    let place = memchr::memmem::find(empty, &rows).expect("the footer");
+    let mut lost_rows = empty.to_vec();
+    lost_rows[place + 1] = 10;
+    for (file, says) in [(other, "footer"), (lost_rows, "rows")] {
+        let decoded = decode_as(FormatChoice::Parquet, &limits, &[&file]);
+        assert_eq!((decoded.counts.empty, decoded.counts.rejects), (0, 1));
+        assert_eq!(decoded.rejects[0].code, RejectCode::ParquetDamaged);
+        assert!(decoded.rejects[0].reason.contains(says));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
