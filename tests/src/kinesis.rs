@@ -80,6 +80,33 @@ impl TestStream {
         }
     }
 
+    /// Lets the stream take records of up to 10 MiB.
+    pub async fn take_large_records(&self) {
+        let summary = self.client.describe_stream_summary();
+        let summary = summary.stream_name(&self.name).send().await;
+        let summary = summary.expect("the server describes the stream");
+        let summary = summary.stream_description_summary().expect("a summary");
+        let update = self.client.update_max_record_size();
+        let update = update.stream_arn(summary.stream_arn());
+        let updated = update.max_record_size_in_kib(10 << 10).send().await;
+        updated.expect("the server takes larger records");
+        self.active().await;
+    }
+
+    /// Puts a record that is too large to be put with others.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub async fn put_large(&self, record: &Record, ledger: &mut Ledger) {
+        let put = self.client.put_record().stream_name(&self.name);
+        let put = put
+            .partition_key(&record.key)
+            .data(Blob::new(record.data.clone()));
+        let answer = put.send().await;
+        let answer = answer.unwrap_or_else(|error| panic!("PutRecord: {error:?}"));
+        ledger.write(answer.shard_id(), answer.sequence_number(), record);
+    }
+
     async fn put_batch(&self, records: Vec<Record>, ledger: &mut Ledger) -> Vec<Record> {
         let entries = records.iter().map(|record| {
             PutRecordsRequestEntry::builder()

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shardmill_tests::events::Events;
 use shardmill_tests::schema_registry::TestRegistry;
 use shardmill_tests::servers::{Ferrokinesis, KinesisLocal};
 use shardmill_tests::{cli, readers};
@@ -192,4 +193,22 @@ async fn kinesis_local_has_mixed_streams_and_empty_ones() {
         .map(|name| json!({ "name": name, "count": COMPRESSIONS.len() }));
     assert_eq!(found, expected.iter().collect::<Vec<_>>());
     assert_eq!(seen["number_of_errors"], 0);
+}
+
+#[tokio::test]
+async fn a_record_of_ten_mebibytes_is_previewed() {
+    // ferrokinesis takes none above 1 MiB, and kinesis-local fails over it where more follows within
+    // the limit of records that a running source asks for. `backpressure.rs` commits such records.
+    let server = KinesisLocal::start().await;
+    let scene = Scene::on(&server.url(), "large", 2).await;
+    let mut made = Events::new(11);
+    scene.put_large(&made.large((10 << 20) - 100)).await;
+    scene.put_records(made.plain(20)).await;
+    let seen = scene.preview(&[]);
+    assert_eq!(seen["format"], "json", "{}", seen["reason"]);
+    let sampled = seen["sample_size"].as_u64().expect("a number");
+    // The large one fills a sample.
+    assert!((1..21).contains(&sampled), "{sampled}");
+    assert_eq!(seen["parsed_successfully"], sampled);
+    assert!(seen.to_string().len() < 50_000, "values are cut");
 }

@@ -71,6 +71,12 @@ impl Scene {
         self.stream.put(records, &mut Ledger::new()).await;
     }
 
+    /// Puts a record of up to 10 MiB.
+    pub async fn put_large(&self, record: &Record) {
+        self.stream.take_large_records().await;
+        self.stream.put_large(record, &mut Ledger::new()).await;
+    }
+
     /// `shardmill preview --stream ... --json`.
     pub fn preview(&self, more: &[&str]) -> Value {
         let arguments = self.arguments(more);
