@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shardmill_benches::allocator::keep_freed_memory;
+use shardmill_benches::decoding;
 use shardmill_benches::events::{Kind, write_lines};
 use shardmill_benches::measure::process_cpu_seconds;
 use shardmill_engine::budget::Budget;
@@ -20,8 +21,7 @@ use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder};
 use shardmill_engine::parquet::{Compression, FileChunk, FileKind, ParquetOptions, WindowEncoder};
 use shardmill_engine::schema::Schema;
 use shardmill_engine::types::{
-    BatchHead, ClaimNumber, ClaimRef, Epoch, KinesisShardId, LaneId, Payload, PayloadBatch,
-    Position, SequenceNumber, Window, WindowLength,
+    Payload, PayloadBatch, Position, SequenceNumber, Window, WindowLength,
 };
 
 /// As the command line has it.
@@ -193,30 +193,14 @@ impl Stream {
             payloads.push(self.payload(data)?);
         }
         self.window_left = self.window_left.saturating_sub(bytes);
-        let Some(last) = payloads.last() else {
+        if payloads.is_empty() {
             return Ok(None);
+        }
+        let from = match from {
+            0 => Position::Start,
+            number => Position::At(sequence(number)?),
         };
-        let head = BatchHead {
-            claim: ClaimRef {
-                epoch: Epoch(1),
-                lane: LaneId(0),
-                claim: ClaimNumber(1),
-            },
-            shard: KinesisShardId::new("shardId-000000000000"),
-            window,
-            from: match from {
-                0 => Position::Start,
-                number => Position::At(sequence(number)?),
-            },
-            to: last.sequence.clone(),
-            arrival_at_to: last.arrival,
-            records: payloads.len() as u64,
-        };
-        Ok(Some(PayloadBatch {
-            head,
-            payloads,
-            credit: budget.charge(bytes),
-        }))
+        Ok(Some(decoding::batch(payloads, from, window, budget)))
     }
 
     fn payload(&mut self, data: Bytes) -> Outcome<Payload> {

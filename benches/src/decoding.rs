@@ -50,16 +50,27 @@ fn payload_batch(events: &[Bytes], budget: &Budget) -> PayloadBatch {
     let sequence = SequenceNumber::new("49590338271490256608559692538361571095921575989136588898")
         .expect("a sequence number as Kinesis makes them");
     let key: Arc<str> = "f3c2a1".into();
-    let payloads: Vec<Payload> = events
-        .iter()
-        .map(|event| Payload {
-            sequence: sequence.clone(),
-            subsequence: 0,
-            partition_key: Arc::clone(&key),
-            arrival: 1_795_000_000_000,
-            data: event.clone(),
-        })
-        .collect();
+    let payloads = events.iter().map(|event| Payload {
+        sequence: sequence.clone(),
+        subsequence: 0,
+        partition_key: Arc::clone(&key),
+        arrival: 1_795_000_000_000,
+        data: event.clone(),
+    });
+    batch(payloads.collect(), Position::Start, Window(1), budget)
+}
+
+/// A batch of a shard reader.
+///
+/// # Panics
+/// When there is no payload.
+pub fn batch(
+    payloads: Vec<Payload>,
+    from: Position,
+    window: Window,
+    budget: &Budget,
+) -> PayloadBatch {
+    let last = payloads.last().expect("a batch has a payload");
     let head = BatchHead {
         claim: ClaimRef {
             epoch: Epoch(1),
@@ -67,13 +78,13 @@ fn payload_batch(events: &[Bytes], budget: &Budget) -> PayloadBatch {
             claim: ClaimNumber(1),
         },
         shard: KinesisShardId::new("shardId-000000000000"),
-        window: Window(1),
-        from: Position::Start,
-        to: sequence,
-        arrival_at_to: 1_795_000_000_000,
+        window,
+        from,
+        to: last.sequence.clone(),
+        arrival_at_to: last.arrival,
         records: payloads.len() as u64,
     };
-    let credit = budget.charge(events.iter().map(Bytes::len).sum());
+    let credit = budget.charge(payloads.iter().map(|payload| payload.data.len()).sum());
     PayloadBatch {
         head,
         payloads,

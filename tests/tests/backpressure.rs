@@ -82,56 +82,41 @@ fn wait_for_rows(handle: &Handle, rows: u64) -> u64 {
     }
 }
 
-/// The least budget that one lane can live with, against 100 MB of stream and a line that carries a
-/// few MB a second: the reading waits, everything is committed, and the budget is overdrawn by no
-/// more than one fetch and what is made from it.
-#[test]
-fn i6_the_least_budget_holds_under_a_slow_target() {
+/// Runs until everything is committed, and checks that it is; gives the most bytes in flight.
+fn commits_all(stream: MemoryStream, lanes: u32, line: f64) -> u64 {
     let folder = tempfile::tempdir().unwrap();
-    let stream = MemoryStream::new(4, 25_000, arrival, payload);
     let rows = stream.len();
-    let budget = MemoryPlan::least(1);
-    let handle = start(stream, 1, budget, 12e6, folder.path());
+    let handle = start(stream, lanes, MemoryPlan::least(lanes), line, folder.path());
     let most = wait_for_rows(&handle, rows);
     handle.stop();
     let progress = handle.wait().unwrap();
     assert_eq!(progress.committed.counts.rows, rows);
     assert_eq!(progress.lane_restarts, 0);
-    let bound = budget + MemoryPlan::KEPT_FETCH;
-    assert!(
-        most.max(progress.memory.peak) <= bound,
-        "{} of {bound}",
-        progress.memory.peak
-    );
+    most.max(progress.memory.peak)
+}
+
+/// The least budget that one lane can live with, against 100 MB of stream and a line that carries a
+/// few MB a second: the reading waits, everything is committed, and the budget is overdrawn by no
+/// more than one fetch and what is made from it.
+#[test]
+fn i6_the_least_budget_holds_under_a_slow_target() {
+    let most = commits_all(MemoryStream::new(4, 25_000, arrival, payload), 1, 12e6);
+    let bound = MemoryPlan::least(1) + MemoryPlan::KEPT_FETCH;
+    assert!(most <= bound, "{most} of {bound}");
 }
 
 /// All readers wait for credit at once, and then there is enough for all: each gets some. Readers
 /// that gave back what they had waited for, to ask again, kept one another waiting for ever.
 #[test]
 fn i6_readers_that_wait_at_once_all_go_on() {
-    let folder = tempfile::tempdir().unwrap();
     let stream = MemoryStream::new(16, 6_000, arrival_at_once, payload);
-    let rows = stream.len();
-    let budget = MemoryPlan::least(2);
-    let handle = start(stream, 2, budget, 1e9, folder.path());
-    wait_for_rows(&handle, rows);
-    handle.stop();
-    let progress = handle.wait().unwrap();
-    assert_eq!(progress.committed.counts.rows, rows);
+    commits_all(stream, 2, 1e9);
 }
 
 #[test]
 fn i6_the_least_budget_holds_for_records_of_10_mib() {
-    let folder = tempfile::tempdir().unwrap();
     let stream = MemoryStream::new(16, 2, arrival_at_once, largest_payload);
-    let rows = stream.len();
-    let budget = MemoryPlan::least(1);
-    let handle = start(stream, 1, budget, 1e9, folder.path());
-    let most = wait_for_rows(&handle, rows);
-    handle.stop();
-    let progress = handle.wait().unwrap();
-    assert_eq!(progress.committed.counts.rows, rows);
-    assert_eq!(progress.lane_restarts, 0);
-    let bound = budget + MemoryPlan::KEPT_FETCH;
+    let most = commits_all(stream, 1, 1e9);
+    let bound = MemoryPlan::least(1) + MemoryPlan::KEPT_FETCH;
     assert!(most <= bound, "{most} of {bound}");
 }

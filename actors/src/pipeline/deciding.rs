@@ -3,16 +3,16 @@
 
 use shardmill_engine::decode::{ContentOptions, FormatChoice, Hints};
 use shardmill_engine::log::{self, FormatDecision, FormatRecord, LogError};
-use shardmill_engine::ports::StreamError;
 use shardmill_engine::preview::{
     MAX_SAMPLE_BYTES, Preview, Previewed, decision, decodes_like, decodes_with, go_on_with,
 };
 use shardmill_engine::types::TimestampMs;
 
 use super::context::SourceContext;
+use super::reach::reach;
 use crate::error::Error;
 use crate::preview::sampler::{LOOK_BACK_MS, SampleFrom};
-use crate::preview::{look, no_data, unreadable};
+use crate::preview::{TAKE_A_SAMPLE, look, no_data};
 
 /// The first wait for data, milliseconds; it grows up to [`LONGEST_WAIT_MS`].
 const FIRST_WAIT_MS: u64 = 1_000;
@@ -93,29 +93,21 @@ fn begins(start: Option<TimestampMs>) -> SampleFrom {
 
 /// A sample; one more is taken while Kinesis does not answer, as long as a start has patience.
 async fn sample(context: &SourceContext, from: SampleFrom) -> Result<Option<Previewed>, Error> {
-    let settings = &context.settings;
-    let plan = &settings.decode;
+    let plan = &context.settings.decode;
     let (stream, host) = (&*context.stream, &*context.host);
-    let patience = i64::try_from(settings.start_patience.as_millis()).unwrap_or(i64::MAX);
-    let give_up = host.now().saturating_add(patience);
     // Nothing waits for credit here: no other source is to wait for this one.
     let _held = context.budget.charge(MAX_SAMPLE_BYTES);
-    loop {
-        let hints = Hints::default();
-        match look(stream, host, from, &plan.content, hints, &plan.limits).await {
-            Ok(seen) => return Ok(seen),
-            Err(error @ (StreamError::NotFound(_) | StreamError::Refused(_))) => {
-                return Err(unreadable(&settings.stream, &error));
-            }
-            Err(error) if host.now() >= give_up => {
-                return Err(unreadable(&settings.stream, &error));
-            }
-            Err(error) => {
-                tracing::warn!(source = %settings.name, %error, "no sample yet; trying again");
-                host.sleep(FIRST_WAIT_MS).await;
-            }
-        }
-    }
+    reach(context, TAKE_A_SAMPLE, || {
+        look(
+            stream,
+            host,
+            from,
+            &plan.content,
+            Hints::default(),
+            &plan.limits,
+        )
+    })
+    .await
 }
 
 fn decided(context: &SourceContext, seen: Previewed) -> Result<Deciding, Error> {

@@ -12,6 +12,7 @@ mod decoding;
 mod lane;
 mod lifeline;
 mod opening;
+mod reach;
 mod schemas;
 mod settings;
 mod shard_reader;
@@ -22,6 +23,7 @@ mod workers;
 
 pub(crate) use context::SourceContext;
 pub(crate) use lifeline::Fault;
+pub(crate) use reach::not_reached;
 pub(crate) use schemas::Schemas;
 pub(crate) use settings::{Settings, decode_plan};
 pub(crate) use source::{Source, StopSource, StopSourceNow};

@@ -1,13 +1,12 @@
 //! How a source opens: what is asked of the stream and the target before the first lane may read.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use shardmill_engine::log::{
     self, Cleanup, Identity, LaneLog, LaneState, LogError, SourceOptions, SourceRecord,
 };
-use shardmill_engine::ports::{ShardFilter, ShardList, StreamError};
-use shardmill_engine::preview::Preview;
+use shardmill_engine::ports::{ShardFilter, ShardList};
+use shardmill_engine::preview::{Preview, kept};
 use shardmill_engine::source::{EARLIEST_WINDOW, first_lanes, lost_positions};
 use shardmill_engine::types::{Generation, ProcessId, TimestampMs};
 
@@ -15,14 +14,10 @@ use super::clean_up::report;
 use super::committer::public;
 use super::context::SourceContext;
 use super::deciding::{self, Deciding};
+use super::reach::reach;
 use super::workers::DecodePlan;
 use crate::config::StartFrom;
 use crate::error::Error;
-
-/// The first wait between two tries to reach the stream, milliseconds; it doubles up to
-/// [`LONGEST_WAIT_MS`].
-const FIRST_WAIT_MS: u64 = 500;
-const LONGEST_WAIT_MS: u64 = 8_000;
 
 /// A source that is open: every lane is claimed, nothing is read yet.
 pub(crate) struct Opened {
@@ -197,45 +192,6 @@ fn check_shards(context: &SourceContext, listing: &ShardList, new: bool) -> Resu
     Ok(())
 }
 
-/// Calls the stream until it answers; gives up after the patience of the settings, and at once
-/// where asking again cannot help.
-async fn reach<T, F, Fut>(context: &SourceContext, what: &str, call: F) -> Result<T, Error>
-where
-    F: Fn() -> Fut,
-    Fut: Future<Output = Result<T, StreamError>>,
-{
-    let settings = &context.settings;
-    let patience = i64::try_from(settings.start_patience.as_millis()).unwrap_or(i64::MAX);
-    let give_up = context.host.now().saturating_add(patience);
-    let mut wait = FIRST_WAIT_MS;
-    loop {
-        let error = match call().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        };
-        let hopeless = matches!(error, StreamError::NotFound(_) | StreamError::Refused(_));
-        if hopeless || context.host.now() >= give_up {
-            let code = match error {
-                StreamError::NotFound(_) => "stream.not_found",
-                StreamError::Refused(_) => "stream.refused",
-                _ => "stream.unavailable",
-            };
-            let message = format!(
-                "could not {what} (stream {}): {error}; check the stream's name, region, endpoint \
-                 and credentials: `shardmill check` tries each of them",
-                settings.stream
-            );
-            return Err(Error::new(code, message));
-        }
-        tracing::warn!(source = %settings.name, %error, "could not {what} yet; trying again");
-        context
-            .host
-            .sleep(wait / 2 + context.host.random() % (wait / 2 + 1))
-            .await;
-        wait = LONGEST_WAIT_MS.min(wait * 2);
-    }
-}
-
 /// Stores the sample that a source was decided by, and shows it until the first commit.
 async fn keep_preview(
     context: &SourceContext,
@@ -247,14 +203,8 @@ async fn keep_preview(
     if let Some(value) = preview.and_then(|preview| serde_json::to_value(preview).ok()) {
         log::put_preview(store, host, value).await?;
     }
-    // A source has no format in force before its first commit.
-    if logs.iter().any(|log| log.state().format > 0) {
-        return Ok(());
-    }
-    if let Some(record) = log::read_preview(store, host).await? {
-        let preview = serde_json::from_value(record.preview);
-        context.meter.set_preview(preview.ok());
-    }
+    let lanes = logs.iter().map(LaneLog::state);
+    context.meter.set_preview(kept(store, host, lanes).await?);
     Ok(())
 }
 

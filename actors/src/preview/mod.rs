@@ -18,7 +18,10 @@ use self::schemas::{Looked, registry_of};
 use crate::adapters::{self, SystemHost};
 use crate::config::{ContentFormat, DataSource};
 use crate::error::Error;
-use crate::pipeline::decode_plan;
+use crate::pipeline::{decode_plan, not_reached};
+
+/// What a preview needs of a stream first, as errors say it.
+pub(crate) const TAKE_A_SAMPLE: &str = "take a sample";
 
 /// What is known before a preview.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,7 +112,7 @@ async fn see(
         header: options.header,
     };
     let from = SampleFrom::Back(LOOK_BACK_MS);
-    let stream_failed = |error| unreadable(&source.kinesis().stream, &error);
+    let stream_failed = |error| not_reached(&source.kinesis().stream, TAKE_A_SAMPLE, &error);
     let sampled = sampler::sample(stream, &SystemHost, from).await;
     let payloads = sampled.map_err(stream_failed)?;
     if payloads.is_empty() {
@@ -166,20 +169,6 @@ async fn decoded(
     // It does not panic: a payload that makes a decoder do so is a reject.
     seen.await
         .map_err(|error| StreamError::Unavailable(error.to_string()))
-}
-
-/// The error of a stream that cannot be read.
-pub(crate) fn unreadable(stream: &str, error: &StreamError) -> Error {
-    let code = match error {
-        StreamError::NotFound(_) => "stream.not_found",
-        StreamError::Refused(_) => "stream.refused",
-        _ => "stream.unavailable",
-    };
-    let message = format!(
-        "could not take a sample (stream {stream}): {error}; check the stream's name, region, \
-         endpoint and credentials: `shardmill check` tries each of them"
-    );
-    Error::new(code, message)
 }
 
 /// The error of a stream on which nothing came.

@@ -11,6 +11,7 @@ mod column;
 mod columns;
 mod content;
 mod contents;
+mod cursor;
 mod delimited;
 mod detect;
 mod ends;

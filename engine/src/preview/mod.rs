@@ -7,6 +7,7 @@
 mod columns;
 mod decision;
 mod excerpt;
+mod kept;
 mod rows;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::columns::{Column, Columns};
 pub use self::decision::{decision, decodes_like, decodes_with, go_on_with};
+pub use self::kept::kept;
 pub use self::rows::MAX_ROWS;
 use crate::decode::avro::{NoSchemas, SchemaLookup};
 use crate::decode::{

@@ -123,13 +123,58 @@ enum Cells<'a> {
     Timestamp(&'a PrimitiveArray<TimestampMicrosecondType>, bool),
     Map(&'a MapArray, &'a StringArray, Box<JsonText<'a>>),
     List(&'a ListArray, Box<JsonText<'a>>),
-    Struct(&'a StructArray, Vec<Member<'a>>),
+    Struct(&'a StructArray, RowText<'a>),
+}
+
+/// Reads rows of columns as canonical JSON text: objects with a member for each column that is not
+/// null.
+pub struct RowText<'a> {
+    /// In the order of their keys.
+    members: Vec<Member<'a>>,
 }
 
 /// A member of an object: its key with quotes and colon, and its values.
 struct Member<'a> {
     key: Vec<u8>,
     values: JsonText<'a>,
+}
+
+impl<'a> RowText<'a> {
+    /// Takes columns together with their names and types.
+    ///
+    /// # Panics
+    /// If an array is not of [`DataType::to_arrow`], or there are not as many as fields.
+    pub fn of(fields: &[Field], columns: &'a [ArrayRef]) -> Self {
+        assert_eq!(fields.len(), columns.len(), "an array for each field");
+        let mut order: Vec<usize> = (0..fields.len()).collect();
+        order.sort_unstable_by(|&a, &b| fields[a].name.cmp(&fields[b].name));
+        let member = |place: usize| Member {
+            key: quoted_key(&fields[place].name),
+            values: JsonText::of(&columns[place], &fields[place].data_type),
+        };
+        Self {
+            members: order.into_iter().map(member).collect(),
+        }
+    }
+
+    /// Appends the text of the row at `row`.
+    pub fn write(&self, row: usize, out: &mut Vec<u8>) {
+        let mut object = ObjectText::open(out);
+        for member in &self.members {
+            if !member.values.is_null(row) {
+                member.values.write(row, object.key(&member.key));
+            }
+        }
+        object.close();
+    }
+
+    /// The text of the row at `row`.
+    pub fn text(&self, row: usize) -> String {
+        let mut text = Vec::new();
+        self.write(row, &mut text);
+        // Nothing else is written.
+        String::from_utf8(text).expect("canonical text is UTF-8")
+    }
 }
 
 impl<'a> JsonText<'a> {
@@ -164,7 +209,7 @@ impl<'a> JsonText<'a> {
             }
             DataType::Struct(fields) => {
                 let array = array.as_struct();
-                Cells::Struct(array, members(array, fields))
+                Cells::Struct(array, RowText::of(fields, array.columns()))
             }
         };
         Self { cells }
@@ -224,15 +269,7 @@ impl<'a> JsonText<'a> {
                 }
                 out.push(b']');
             }
-            Cells::Struct(_, members) => {
-                let mut object = ObjectText::open(out);
-                for member in members {
-                    if !member.values.is_null(row) {
-                        member.values.write(row, object.key(&member.key));
-                    }
-                }
-                object.close();
-            }
+            Cells::Struct(_, members) => members.write(row, out),
         }
     }
 }
@@ -264,18 +301,6 @@ fn write_map(
         values.write(entry, object.key(&quoted_key(keys.value(entry))));
     }
     object.close();
-}
-
-fn members<'a>(array: &'a StructArray, fields: &[Field]) -> Vec<Member<'a>> {
-    let mut order: Vec<usize> = (0..fields.len()).collect();
-    order.sort_unstable_by(|&a, &b| fields[a].name.cmp(&fields[b].name));
-    order
-        .into_iter()
-        .map(|place| Member {
-            key: quoted_key(&fields[place].name),
-            values: JsonText::of(array.column(place), &fields[place].data_type),
-        })
-        .collect()
 }
 
 /// A key as it stands before its value: quotes and colon included.

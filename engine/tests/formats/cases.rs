@@ -9,14 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
-use shardmill_engine::budget::Budget;
 use shardmill_engine::decode::avro::SchemaLookup;
 use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder};
-use shardmill_engine::schema::text::{JsonText, ObjectText, quoted_key};
-use shardmill_engine::types::{
-    AvroSchema, BatchHead, ClaimNumber, ClaimRef, Epoch, KinesisShardId, LaneId, Payload,
-    PayloadBatch, Position, Registered, Rows, SchemaId, SequenceNumber, Window,
-};
+use shardmill_engine::schema::text::RowText;
+use shardmill_engine::types::{AvroSchema, Payload, Registered, SchemaId, SequenceNumber};
 
 /// What `fixtures/formats/make.py` wrote: one content of each format, under every compression.
 const CASES: &str = include_str!("../../fixtures/formats/cases.json");
@@ -93,41 +89,24 @@ impl Found {
     }
 }
 
-/// Decodes one batch of numbered payloads.
+/// Decodes numbered payloads together.
 pub fn decode(decoder: &mut Decoder, payloads: &[(i64, Bytes)], found: &mut Found) {
-    let sequence = SequenceNumber::new("100").unwrap();
-    let head = BatchHead {
-        claim: ClaimRef {
-            epoch: Epoch(1),
-            lane: LaneId(0),
-            claim: ClaimNumber(1),
-        },
-        shard: KinesisShardId::new("shardId-000000000000"),
-        window: Window(5),
-        from: Position::Horizon,
-        to: sequence.clone(),
-        arrival_at_to: 1,
-        records: 1,
-    };
     let payloads = payloads.iter().map(|(number, data)| Payload {
-        sequence: sequence.clone(),
+        sequence: SequenceNumber::from(100),
         subsequence: *number as u64,
         partition_key: Arc::from("key"),
         arrival: 1,
         data: data.clone(),
     });
-    let budget = Budget::new(1 << 30);
-    let batch = PayloadBatch {
-        head,
-        payloads: payloads.collect(),
-        credit: budget.charge(0),
-    };
-    let decoded = decoder.decode(batch, &budget);
+    let payloads: Vec<Payload> = payloads.collect();
+    let decoded = decoder.decode_sample(&payloads);
+    assert!(decoded.awaited.is_empty(), "{:?}", decoded.awaited);
     for rows in &decoded.rows {
         let number = rows.subsequence.as_primitive::<Int64Type>();
         let index = rows.index.as_primitive::<Int32Type>();
+        let text = RowText::of(&rows.schema.fields, &rows.columns);
         let texts =
-            (0..rows.len).map(|row| ((number.value(row), index.value(row)), text(rows, row)));
+            (0..rows.len).map(|row| ((number.value(row), index.value(row)), text.text(row)));
         found.rows.extend(texts);
     }
     let rejects = decoded.rejects.into_iter().map(|reject| {
@@ -143,21 +122,4 @@ pub fn decode_one(options: &ContentOptions, payload: Bytes) -> Found {
     let mut decoder = decoder(options);
     decode(&mut decoder, &[(0, payload)], &mut found);
     found
-}
-
-fn text(rows: &Rows, row: usize) -> String {
-    let fields = rows.schema.fields.iter().zip(&rows.columns);
-    let mut columns: Vec<_> = fields
-        .map(|(field, array)| (&field.name, JsonText::of(array, &field.data_type)))
-        .collect();
-    columns.sort_by_key(|(name, _)| *name);
-    let mut text = Vec::new();
-    let mut object = ObjectText::open(&mut text);
-    for (name, values) in &columns {
-        if !values.is_null(row) {
-            values.write(row, object.key(&quoted_key(name)));
-        }
-    }
-    object.close();
-    String::from_utf8(text).unwrap()
 }

@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
 use bytes::Bytes;
 use serde::de::IgnoredAny;
-use shardmill_engine::schema::text::{JsonText, ObjectText, quoted_key};
+use shardmill_engine::schema::text::RowText;
 use shardmill_engine::schema::{Schema, conform};
 use shardmill_engine::types::{DecodedBatch, RejectCode, Rows};
 
@@ -138,29 +138,17 @@ fn texts_of_rows(rows: &Rows) -> Vec<String> {
 /// Rows as canonical text: keys in order, nulls left out.
 fn texts_of(schema: &Schema, columns: &[ArrayRef], len: usize) -> Vec<String> {
     assert_eq!(schema.fields.len(), columns.len());
-    let mut columns: Vec<_> = schema
-        .fields
-        .iter()
-        .zip(columns)
-        .map(|(field, array)| {
-            assert_eq!(array.data_type(), &field.data_type.to_arrow());
-            assert_eq!(array.len(), len);
-            (&field.name, JsonText::of(array, &field.data_type))
-        })
-        .collect();
-    columns.sort_by_key(|(name, _)| *name);
-    let twice = columns.windows(2).find(|pair| pair[0].0 == pair[1].0);
+    for (field, array) in schema.fields.iter().zip(columns) {
+        assert_eq!(array.data_type(), &field.data_type.to_arrow());
+        assert_eq!(array.len(), len);
+    }
+    let mut names: Vec<_> = schema.fields.iter().map(|field| &field.name).collect();
+    names.sort();
+    let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
     assert!(twice.is_none(), "two columns have one name");
+    let rows = RowText::of(&schema.fields, columns);
     let text = |row: usize| {
-        let mut text = Vec::new();
-        let mut object = ObjectText::open(&mut text);
-        for (name, values) in &columns {
-            if !values.is_null(row) {
-                values.write(row, object.key(&quoted_key(name)));
-            }
-        }
-        object.close();
-        let text = String::from_utf8(text).expect("canonical text is UTF-8");
+        let text = rows.text(row);
         let json = serde_json::from_str::<IgnoredAny>(&text);
         assert!(json.is_ok(), "canonical text is no JSON: {text}");
         text

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use shardmill_engine::log::{
-    Commit, Entry, EntryBody, LogError, SourceView, Walk, Walked, names, parse, read_preview,
+    Commit, Entry, EntryBody, LogError, SourceView, Walk, Walked, names, parse,
 };
 use shardmill_engine::ports::{Host, Store};
-use shardmill_engine::preview::Preview;
+use shardmill_engine::preview::{Preview, kept};
 use shardmill_engine::types::{TimestampMs, Window, WindowLength};
 
 use crate::cli::Failure;
@@ -203,17 +203,8 @@ pub async fn preview(
     host: &Arc<dyn Host>,
     view: &SourceView,
 ) -> Result<Option<Preview>, Failure> {
-    // There is no format in force before the first commit.
-    if view
-        .lanes
-        .iter()
-        .any(|lane| lane.fold.folded.state.format > 0)
-    {
-        return Ok(None);
-    }
-    let record = read_preview(store, host).await.map_err(log_failure)?;
-    // One that another version wrote otherwise is not shown.
-    Ok(record.and_then(|record| serde_json::from_value(record.preview).ok()))
+    let lanes = view.lanes.iter().map(|lane| &lane.fold.folded.state);
+    kept(store, host, lanes).await.map_err(log_failure)
 }
 
 /// Puts together what is known.

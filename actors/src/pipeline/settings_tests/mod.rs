@@ -6,15 +6,11 @@ mod lines;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use shardmill_engine::budget::Budget;
 use shardmill_engine::decode::{
-    Compression, ContentOptions, Decoder, ExpansionLimits, FormatChoice,
+    Compression, ContentOptions, DecodedSample, Decoder, ExpansionLimits, FormatChoice,
 };
-use shardmill_engine::schema::text::{JsonText, ObjectText, quoted_key};
-use shardmill_engine::types::{
-    BatchHead, ClaimNumber, ClaimRef, DecodedBatch, Epoch, KinesisShardId, LaneId, Payload,
-    PayloadBatch, Position, Rows, SequenceNumber, Window,
-};
+use shardmill_engine::schema::text::RowText;
+use shardmill_engine::types::{Payload, SequenceNumber};
 
 use super::*;
 use crate::config::reference;
@@ -56,66 +52,26 @@ fn decoded(content: &str, payload: &[u8]) -> Vec<String> {
     let source = DataSource::from_toml(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let plan = Settings::of(&source).decode;
     let mut decoder = Decoder::new(plan.limits.clone(), &plan.content);
-    let budget = Budget::new(1 << 20);
-    let batch = decoder.decode(batch(payload, &budget), &budget);
-    texts(&batch)
-}
-
-fn batch(payload: &[u8], budget: &Budget) -> PayloadBatch {
-    let sequence = SequenceNumber::new("100").unwrap();
-    let head = BatchHead {
-        claim: ClaimRef {
-            epoch: Epoch(1),
-            lane: LaneId(0),
-            claim: ClaimNumber(1),
-        },
-        shard: KinesisShardId::new("shardId-000000000000"),
-        window: Window(5),
-        from: Position::Horizon,
-        to: sequence.clone(),
-        arrival_at_to: 1,
-        records: 1,
-    };
     let payload = Payload {
-        sequence,
+        sequence: SequenceNumber::from(100),
         subsequence: 0,
         partition_key: Arc::from("key"),
         arrival: 1,
         data: Bytes::copy_from_slice(payload),
     };
-    PayloadBatch {
-        head,
-        payloads: vec![payload],
-        credit: budget.charge(0),
-    }
+    texts(&decoder.decode_sample(&[payload]))
 }
 
-fn texts(batch: &DecodedBatch) -> Vec<String> {
-    let rejects = batch.rejects.iter().map(|reject| {
+fn texts(decoded: &DecodedSample) -> Vec<String> {
+    let rows = decoded.rows.iter().flat_map(|rows| {
+        let text = RowText::of(&rows.schema.fields, &rows.columns);
+        (0..rows.len).map(move |row| text.text(row))
+    });
+    let rejects = decoded.rejects.iter().map(|reject| {
         let data = String::from_utf8_lossy(&reject.data);
         format!("{} {data}", reject.code.as_str())
     });
-    batch.rows.iter().flat_map(rows).chain(rejects).collect()
-}
-
-fn rows(rows: &Rows) -> Vec<String> {
-    let fields = rows.schema.fields.iter().zip(&rows.columns);
-    let mut columns: Vec<_> = fields
-        .map(|(field, array)| (&field.name, JsonText::of(array, &field.data_type)))
-        .collect();
-    columns.sort_by_key(|(name, _)| *name);
-    let row = |row| {
-        let mut text = Vec::new();
-        let mut object = ObjectText::open(&mut text);
-        for (name, values) in &columns {
-            if !values.is_null(row) {
-                values.write(row, object.key(&quoted_key(name)));
-            }
-        }
-        object.close();
-        String::from_utf8(text).unwrap()
-    };
-    (0..rows.len).map(row).collect()
+    rows.chain(rejects).collect()
 }
 
 /// What a key does: `[content]` without it and with it, a payload, and what that becomes.

@@ -1,49 +1,14 @@
 //! Reading Avro's binary encoding, within limits.
 
+pub(super) use crate::decode::cursor::Cursor;
 pub(super) use crate::decode::room::Room;
 use crate::decode::whole_file::Refusal;
 
-/// Reads values one after the other.
-pub(super) struct Cursor<'a> {
-    rest: &'a [u8],
-}
-
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
-    }
-
-    /// What has not been read.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
-    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Refusal> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or_else(ends_early)?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Refusal> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(ends_early)?;
-        self.rest = rest;
-        Ok(*taken)
-    }
-
     #[inline]
     pub(super) fn long(&mut self) -> Result<i64, Refusal> {
-        let mut value = 0;
-        for (at, &byte) in self.rest.iter().take(10).enumerate() {
-            value |= u64::from(byte & 0x7f) << (7 * at);
-            if byte & 0x80 == 0 {
-                self.rest = &self.rest[at + 1..];
-                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
-            }
-        }
-        match self.rest.len() {
-            10.. => Err(Refusal::damaged("a number has more than 64 bits")),
-            _ => Err(ends_early()),
-        }
+        let value = self.varint()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
     pub(super) fn int(&mut self) -> Result<i32, Refusal> {
@@ -88,8 +53,4 @@ impl<'a> Cursor<'a> {
             .filter(|place| *place < of);
         place.ok_or_else(|| Refusal::damaged("it names a branch or symbol that its schema has not"))
     }
-}
-
-fn ends_early() -> Refusal {
-    Refusal::damaged("it ends within a value")
 }

@@ -37,9 +37,9 @@ pub use self::options::{ProtobufFraming, ProtobufOptions, UnknownFields};
 use self::plan::{Plan, ROOT};
 use self::read::NoRow;
 use self::rows::RowsOf;
-use self::wire::Wire;
 use super::DecodeLimits;
 use super::content::Content;
+use super::cursor::Cursor;
 use super::format::Format;
 use super::options::OptionError;
 use super::room::Room;
@@ -169,7 +169,7 @@ impl Protobuf {
         let mut at = 0;
         while at < content.data.len() {
             let rest = at..content.data.len();
-            let message = delimited(&content.data[at..], self.limits.max_depth);
+            let message = delimited(&content.data[at..]);
             let message = message.map_err(|refusal| (rest.clone(), refusal.into()))?;
             let message = at + message.start..at + message.end;
             match self.message(content, message.clone(), &mut room, waiting, sink) {
@@ -225,11 +225,11 @@ impl Protobuf {
 }
 
 /// Where the message is that a content goes on with, after its length.
-fn delimited(rest: &[u8], max_depth: usize) -> Result<Range<usize>, Refusal> {
-    let mut wire = Wire::new(rest, max_depth);
-    let len = wire.varint()?;
-    let start = rest.len() - wire.rest().len();
-    match wire.take(len) {
+fn delimited(rest: &[u8]) -> Result<Range<usize>, Refusal> {
+    let mut cursor = Cursor::new(rest);
+    let len = cursor.varint()?;
+    let start = rest.len() - cursor.rest().len();
+    match cursor.take_len(len) {
         Ok(message) => Ok(start..start + message.len()),
         Err(_) => Err(Refusal::Damaged(format!(
             "a message should have {len} bytes and {} are left",

@@ -14,6 +14,7 @@ use super::plan::{Field, KEY, Kind, Message, Plan, Shape, VALUE};
 use super::scalar::{Mismatch, Scalar, ScalarType};
 use super::wire::{Raw, Wire};
 use super::written::write_key;
+use crate::decode::cursor::Cursor;
 use crate::decode::room::Room;
 use crate::decode::whole_file::Refusal;
 use crate::schema::calendar;
@@ -221,7 +222,7 @@ impl<'a> Reader<'_, 'a, '_> {
             return Ok(());
         };
         let (plan, room) = (self.plan, &mut *self.room);
-        each_item(self.max_depth, scalar, raw, message, field, |value| {
+        each_item(scalar, raw, message, field, |value| {
             room.cell()?;
             items.put(items.len(), value, plan);
             Ok(())
@@ -374,7 +375,6 @@ pub(super) fn scalar_of<'a>(
 
 /// Calls `item` for each value of a list's field: one, or several packed ones.
 pub(super) fn each_item<'a>(
-    max_depth: usize,
     scalar: ScalarType,
     raw: Raw<'a>,
     message: &Message,
@@ -385,12 +385,12 @@ pub(super) fn each_item<'a>(
         Raw::Bytes(packed) if scalar.is_packable() => packed,
         raw => return Ok(item(scalar_of(scalar, raw, message, field)?)?),
     };
-    let mut wire = Wire::new(packed, max_depth);
-    while !wire.rest().is_empty() {
+    let mut packed = Cursor::new(packed);
+    while !packed.rest().is_empty() {
         let raw = match scalar.wire_type() {
-            1 => Raw::Fixed64(wire.array()?),
-            5 => Raw::Fixed32(wire.array()?),
-            _ => Raw::Varint(wire.varint()?),
+            1 => Raw::Fixed64(packed.array()?),
+            5 => Raw::Fixed32(packed.array()?),
+            _ => Raw::Varint(packed.varint()?),
         };
         item(scalar_of(scalar, raw, message, field)?)?;
     }

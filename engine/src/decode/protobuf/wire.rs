@@ -1,5 +1,6 @@
 //! Protobuf's wire format: fields one after the other, each with its number.
 
+use crate::decode::cursor::Cursor;
 use crate::decode::whole_file::Refusal;
 
 /// A field's value as its wire type says, whatever the field's own type is.
@@ -37,7 +38,7 @@ impl<'a> Raw<'a> {
 
 /// The fields of a message.
 pub(super) struct Wire<'a> {
-    rest: &'a [u8],
+    cursor: Cursor<'a>,
     max_depth: usize,
 }
 
@@ -51,20 +52,20 @@ impl<'a> Wire<'a> {
     /// Groups in `bytes` may be nested `max_depth` levels.
     pub(super) fn new(bytes: &'a [u8], max_depth: usize) -> Self {
         Self {
-            rest: bytes,
+            cursor: Cursor::new(bytes),
             max_depth,
         }
     }
 
     /// What has not been read.
     pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
+        self.cursor.rest()
     }
 
     /// The next field; `None` after the last.
     #[inline]
     pub(super) fn next(&mut self) -> Result<Option<(u32, Raw<'a>)>, Refusal> {
-        if self.rest.is_empty() {
+        if self.rest().is_empty() {
             return Ok(None);
         }
         let (number, wire_type) = self.tag()?;
@@ -78,7 +79,7 @@ impl<'a> Wire<'a> {
 
     #[inline]
     fn tag(&mut self) -> Result<(u32, u8), Refusal> {
-        let key = self.varint()?;
+        let key = self.cursor.varint()?;
         let number = key >> 3;
         if !(1..=MAX_NUMBER).contains(&number) {
             return Err(Refusal::damaged(format!(
@@ -92,23 +93,23 @@ impl<'a> Wire<'a> {
     #[inline]
     fn plain(&mut self, wire_type: u8) -> Result<Raw<'a>, Refusal> {
         Ok(match wire_type {
-            0 => Raw::Varint(self.varint()?),
-            1 => Raw::Fixed64(self.array()?),
+            0 => Raw::Varint(self.cursor.varint()?),
+            1 => Raw::Fixed64(self.cursor.array()?),
             2 => {
-                let len = self.varint()?;
-                Raw::Bytes(self.take(len)?)
+                let len = self.cursor.varint()?;
+                Raw::Bytes(self.cursor.take_len(len)?)
             }
-            5 => Raw::Fixed32(self.array()?),
+            5 => Raw::Fixed32(self.cursor.array()?),
             other => return Err(Refusal::damaged(format!("{other} is no wire type"))),
         })
     }
 
     /// What stands before the end of the group that has begun.
     fn group(&mut self, number: u32) -> Result<&'a [u8], Refusal> {
-        let all = self.rest;
+        let all = self.rest();
         let mut open = vec![number];
         loop {
-            let before = all.len() - self.rest.len();
+            let before = all.len() - self.rest().len();
             match self.tag()? {
                 (number, 3) if open.len() < self.max_depth => open.push(number),
                 (_, 3) => return Err(Refusal::TooDeep),
@@ -123,50 +124,6 @@ impl<'a> Wire<'a> {
             }
         }
     }
-
-    /// A number of up to 64 bits; what is beyond them does not count, as in other decoders.
-    #[inline]
-    pub(super) fn varint(&mut self) -> Result<u64, Refusal> {
-        if let [byte @ 0..=0x7f, rest @ ..] = self.rest {
-            self.rest = rest;
-            return Ok(u64::from(*byte));
-        }
-        self.long_varint()
-    }
-
-    fn long_varint(&mut self) -> Result<u64, Refusal> {
-        let mut value = 0;
-        for (at, &byte) in self.rest.iter().take(10).enumerate() {
-            value |= u64::from(byte & 0x7f) << (7 * at);
-            if byte & 0x80 == 0 {
-                self.rest = &self.rest[at + 1..];
-                return Ok(value);
-            }
-        }
-        match self.rest.len() {
-            10.. => Err(Refusal::damaged("a number has more than 64 bits")),
-            _ => Err(ends_early()),
-        }
-    }
-
-    pub(super) fn take(&mut self, len: u64) -> Result<&'a [u8], Refusal> {
-        let taken = usize::try_from(len)
-            .ok()
-            .and_then(|len| self.rest.split_at_checked(len));
-        let (taken, rest) = taken.ok_or_else(ends_early)?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Refusal> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(ends_early)?;
-        self.rest = rest;
-        Ok(*taken)
-    }
-}
-
-fn ends_early() -> Refusal {
-    Refusal::damaged("it ends within a value")
 }
 
 #[cfg(test)]

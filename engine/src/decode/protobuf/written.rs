@@ -220,8 +220,7 @@ impl<'a> Reader<'_, 'a, '_> {
         for seen in seen {
             if let Kind::Scalar(scalar) = field.kind {
                 let (plan, room) = (self.plan, &mut *self.room);
-                let max_depth = self.max_depth;
-                each_item(max_depth, scalar, seen.raw, message, field, |value| {
+                each_item(scalar, seen.raw, message, field, |value| {
                     let before = out.len();
                     comma(place, out);
                     place += 1;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::budget::Budget;
 use crate::decode::{ContentOptions, DecodeLimits, Decoder};
-use crate::schema::text::{JsonText, ObjectText, quoted_key};
+use crate::schema::text::RowText;
 use crate::schema::{DataType, Schema};
 use crate::types::{
     BatchHead, ClaimNumber, ClaimRef, DecodedBatch, Epoch, KinesisShardId, LaneId, Payload,
@@ -153,30 +153,12 @@ pub(super) fn texts(rows: &Rows) -> Vec<String> {
 
 /// Columns of a schema as canonical text, row by row.
 pub(super) fn texts_of(schema: &Schema, columns: &[ArrayRef], len: usize) -> Vec<String> {
-    let mut columns: Vec<_> = schema
-        .fields
-        .iter()
-        .zip(columns)
-        .map(|(field, array)| {
-            assert_eq!(array.data_type(), &field.data_type.to_arrow());
-            assert_eq!(array.len(), len);
-            (&field.name, JsonText::of(array, &field.data_type))
-        })
-        .collect();
-    columns.sort_by_key(|(name, _)| *name);
-    (0..len)
-        .map(|row| {
-            let mut text = Vec::new();
-            let mut object = ObjectText::open(&mut text);
-            for (name, values) in &columns {
-                if !values.is_null(row) {
-                    values.write(row, object.key(&quoted_key(name)));
-                }
-            }
-            object.close();
-            String::from_utf8(text).unwrap()
-        })
-        .collect()
+    for (field, array) in schema.fields.iter().zip(columns) {
+        assert_eq!(array.data_type(), &field.data_type.to_arrow());
+        assert_eq!(array.len(), len);
+    }
+    let rows = RowText::of(&schema.fields, columns);
+    (0..len).map(|row| rows.text(row)).collect()
 }
 
 /// Checks that each row says which payload it is from.
