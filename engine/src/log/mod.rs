@@ -40,7 +40,7 @@ pub use preview::{PreviewRecord, put_preview, read_preview};
 pub use record::{
     CaughtUp, Checkpoint, Cleaned, Commit, DataFile, EndedClaim, Entered, Entry, EntryBody,
     EntryHead, FORMAT_VERSION, Folded, GenerationRecord, LaneState, LanesRecord, ShardRange,
-    ShardState, SourceRecord,
+    ShardState, SourceRecord, StatisticsObject,
 };
 pub use start::{Identity, SourceOptions, claim_lanes, open_source, read_source, take_generation};
 pub use state::LaneFold;
