@@ -1,0 +1,7 @@
+//! I8: what statistics say is what a look at every event says.
+
+mod agreement;
+mod documents;
+mod limits;
+mod logical;
+mod naive;
