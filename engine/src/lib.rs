@@ -16,6 +16,8 @@ pub mod decode;
 
 pub mod window;
 
+pub mod statistics;
+
 pub mod parquet;
 
 pub mod log;

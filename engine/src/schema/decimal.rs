@@ -67,7 +67,7 @@ pub(super) fn power_of_ten(exponent: u8) -> i128 {
 }
 
 /// Writes a number that is `value` by 10 to the power of `-scale`.
-pub(super) fn write_decimal(out: &mut Vec<u8>, value: i128, scale: u8) {
+pub(crate) fn write_decimal(out: &mut Vec<u8>, value: i128, scale: u8) {
     write_digits(out, itoa::Buffer::new().format(value), i32::from(scale));
 }
 

@@ -24,7 +24,7 @@ pub use names::{SYSTEM_COLUMNS, file_field_name};
 pub use widen::widen;
 
 pub(crate) use arrow::item_field;
-pub(crate) use decimal::write_digits;
+pub(crate) use decimal::{write_decimal, write_digits};
 pub(crate) use from_arrow::{JSON_EXTENSION, UUID_EXTENSION, write_uuid};
 pub(crate) use widen::{map_array, struct_array};
 

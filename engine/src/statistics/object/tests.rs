@@ -1,0 +1,1 @@
+//! Objects read back as what they were.

@@ -1,0 +1,92 @@
+//! Text.
+
+use super::groups::Groups;
+use super::numbers::{add_measures, measure_integers};
+use crate::statistics::field::FieldStatistics;
+use crate::statistics::pane::PaneLimits;
+use crate::statistics::sketch::TopValues;
+use crate::statistics::typed::{Bound, ValueType};
+
+/// Texts are told apart by so many bytes in what is shown of them: bounds, top and latest values.
+/// Distinct counts and lengths are of the whole text.
+const SHOWN: usize = 256;
+
+/// A text cut after 256 bytes, at the end of a character.
+pub(super) fn clip(text: &str) -> &str {
+    if text.len() <= SHOWN {
+        return text;
+    }
+    &text[..text.floor_char_boundary(SHOWN)]
+}
+
+/// The different texts of a column.
+#[derive(Default)]
+pub(super) struct TextGroups<'r> {
+    texts: Groups<&'r str>,
+    lengths: Groups<i64>,
+}
+
+impl<'r> TextGroups<'r> {
+    #[inline]
+    pub(super) fn add(&mut self, text: &'r str) {
+        self.texts.add(text);
+    }
+
+    pub(super) fn add_many(&mut self, text: &'r str, times: u64) {
+        self.texts.add_many(text, times);
+    }
+
+    /// Takes the texts so far into a field's statistics.
+    pub(super) fn flush(&mut self, field: &mut FieldStatistics, limits: &PaneLimits) {
+        if self.texts.is_empty() {
+            return;
+        }
+        let groups = self.texts.drain();
+        let (mut low, mut high) = (groups[0].0, groups[0].0);
+        let mut long = false;
+        for (text, count) in groups.iter() {
+            low = low.min(text);
+            high = high.max(text);
+            long |= text.len() > SHOWN;
+            self.lengths.add_many(text.len() as i64, *count);
+        }
+        let lengths = self.lengths.drain();
+        let sketching = !field.without_sketches;
+        let typed = field.of_mut(ValueType::String);
+        let bound = |text: &str| Bound::Text(clip(text).into());
+        typed.add_bounds((bound(low), bound(high)));
+        let Some(measured) = measure_integers(&lengths) else {
+            return;
+        };
+        let values = add_measures(typed, measured);
+        if !sketching {
+            return;
+        }
+        typed.sketched += values;
+        let sketches = &mut typed.sketches;
+        let histogram = sketches.histogram.get_or_insert_default();
+        for (length, count) in lengths.iter() {
+            histogram.add(*length as f64, *count);
+        }
+        let distinct = sketches.distinct.get_or_insert_default();
+        groups.iter().for_each(|(text, _)| distinct.add_text(text));
+        let top = sketches
+            .top
+            .get_or_insert_with(|| TopValues::new(limits.top_values));
+        if long {
+            // Texts that differ only later on are one here.
+            let mut clipped = Groups::default();
+            for (text, count) in groups.iter() {
+                clipped.add_many(clip(text), *count);
+            }
+            let clipped = clipped.drain();
+            top.add(clipped.iter().map(|(_, count)| *count), |place, text| {
+                text.push_str(clipped[place].0);
+            });
+        } else {
+            top.add(groups.iter().map(|(_, count)| *count), |place, text| {
+                text.push_str(groups[place].0);
+            });
+        }
+    }
+}
