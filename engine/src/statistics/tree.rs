@@ -18,8 +18,19 @@ pub(super) struct Node {
     pub(super) items: Option<Box<Node>>,
     /// What the maps of this field hold.
     pub(super) entries: Option<Box<Node>>,
-    /// The last event that was counted, where values come one by one: (batch, row).
-    pub(super) counted: Option<(u64, u32)>,
+    /// Where values come one by one: the last event, and how many values it has had.
+    pub(super) counted: Counted,
+}
+
+/// How many values an event has had of a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// The table that the event is in, from 1 on.
+    pub(super) batch: u64,
+    /// Its row.
+    pub(super) row: usize,
+    /// The values so far.
+    pub(super) values: u32,
 }
 
 /// The members of an object, in order of first appearance.

@@ -139,13 +139,11 @@ fn field_columns(rows: &[Row<'_>], arrays: &mut Vec<ArrayRef>) -> Result<(), Arr
     };
     let children: Vec<ArrayRef> = vec![
         Arc::new(arrivals),
-        Arc::new(StringArray::from_iter_values(
-            all().map(|own| &own.place.sequence),
-        )),
+        Arc::new(texts_of(all().map(|own| &own.place.sequence))),
         integers(|own| own.place.subsequence),
         integers(|own| i64::from(own.place.index)),
         integers(|own| i64::from(own.place.item)),
-        Arc::new(StringArray::from_iter_values(all().map(|own| &own.value))),
+        Arc::new(texts_of(all().map(|own| &own.value))),
     ];
     let lengths = latest.iter().map(|own| own.map(<[_]>::len));
     arrays.push(lists(lengths, columns::latest(), children)?);
@@ -283,7 +281,7 @@ fn rejects(rows: &[Row<'_>]) -> Result<ArrayRef, ArrowError> {
             .flat_map(|pane| &pane.rejects)
     };
     let children: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(all().map(|(code, _)| code))),
+        Arc::new(texts_of(all().map(|(code, _)| code))),
         Arc::new(Int64Array::from_iter_values(
             all().map(|(_, count)| *count as i64),
         )),
@@ -340,6 +338,10 @@ fn top_values(rows: &[Row<'_>]) -> Result<ArrayRef, ArrowError> {
     ];
     let lengths = values.iter().map(|own| own.as_ref().map(Vec::len));
     lists(lengths, columns::counted("value"), children)
+}
+
+fn texts_of<'t>(texts: impl Iterator<Item = &'t (impl AsRef<str> + ?Sized + 't)>) -> StringArray {
+    texts.map(|text| Some(text.as_ref())).collect()
 }
 
 /// Lists of so many items each, null where there is none.

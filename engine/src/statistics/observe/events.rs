@@ -111,7 +111,7 @@ impl<'a> Slots<'a> {
     }
 
     /// Which of its row's places it is.
-    pub(super) fn item(&self, slot: usize) -> u32 {
+    fn item(&self, slot: usize) -> u32 {
         let Some(rows) = &self.rows else { return 0 };
         let before = rows.as_slice()[..slot].iter().rev();
         before

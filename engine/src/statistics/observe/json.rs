@@ -8,14 +8,13 @@ use super::groups::Groups;
 use super::{Observer, numbers, others, texts, write_float, write_integer};
 use crate::schema::{DataType, file_field_name};
 use crate::statistics::sketch::LatestValue;
-use crate::statistics::tree::Node;
+use crate::statistics::tree::{Counted, Node};
 use crate::statistics::typed::ValueType;
 
-/// A value and where it is.
+/// A value and its row.
 struct One<'v> {
     value: &'v Value,
     row: usize,
-    item: u32,
 }
 
 impl<'r> Observer<'r> {
@@ -29,7 +28,6 @@ impl<'r> Observer<'r> {
             let one = One {
                 value: &value,
                 row: slots.row(slot),
-                item: slots.item(slot),
             };
             self.one(node, &one);
         }
@@ -47,11 +45,7 @@ impl<'r> Observer<'r> {
                 let rows = self.rows;
                 let known = rows.schema.field(name).map(|field| &field.data_type);
                 let node = root.members.get_or_add(&file_field_name(name), self.missed);
-                let one = One {
-                    value,
-                    row: slot,
-                    item: 0,
-                };
+                let one = One { value, row: slot };
                 self.rest(node, known, &one);
             }
         }
@@ -64,7 +58,10 @@ impl<'r> Observer<'r> {
         for (name, value) in object {
             let known = fields.iter().find(|field| *field.name == **name);
             let node = node.members.get_or_add(name, self.missed);
-            let one = One { value, ..*one };
+            let one = One {
+                value,
+                row: one.row,
+            };
             self.rest(node, known.map(|field| &field.data_type), &one);
         }
     }
@@ -74,15 +71,20 @@ impl<'r> Observer<'r> {
         if one.value.is_null() {
             return;
         }
-        let first = node.counted != Some((self.batch, one.row as u32));
-        node.counted = Some((self.batch, one.row as u32));
-        let arrival = self.events.arrival(one.row);
+        let (batch, row) = (self.batch, one.row);
+        if (node.counted.batch, node.counted.row) != (batch, row) {
+            let values = 0;
+            node.counted = Counted { batch, row, values };
+        }
+        let item = node.counted.values;
+        node.counted.values += 1;
+        let arrival = self.events.arrival(row);
         let field = node.own();
-        field.events += u64::from(first);
+        field.events += u64::from(item == 0);
         field.add_seen((arrival, arrival));
         if let Some(text) = shown(one.value).filter(|_| field.latest.admits(arrival)) {
             field.latest.add(LatestValue {
-                place: self.events.place(one.row, one.item),
+                place: self.events.place(row, item),
                 value: text.into(),
             });
         }
@@ -115,18 +117,8 @@ impl<'r> Observer<'r> {
                 let mut size = Groups::default();
                 size.add(items.len() as i64);
                 others::sizes(field, ValueType::List, size.drain());
-                for (item, value) in items.iter().enumerate() {
-                    if !value.is_null() {
-                        let item = item as u32;
-                        self.one(
-                            node.items(self.missed),
-                            &One {
-                                value,
-                                item,
-                                ..*one
-                            },
-                        );
-                    }
+                for value in items.iter().filter(|value| !value.is_null()) {
+                    self.one(node.items(self.missed), &One { value, row });
                 }
             }
             Value::Object(members) => {
@@ -134,7 +126,7 @@ impl<'r> Observer<'r> {
                 for (name, value) in members {
                     if !value.is_null() {
                         let node = node.members.get_or_add(name, self.missed);
-                        self.one(node, &One { value, ..*one });
+                        self.one(node, &One { value, row });
                     }
                 }
             }

@@ -1,0 +1,6 @@
+//! I8: what statistics say is what a look at every event says.
+
+mod agreement;
+mod documents;
+mod limits;
+mod naive;
