@@ -1,6 +1,8 @@
 //! I8: what statistics say is what a look at every event says.
 
 mod agreement;
+mod answers;
 mod documents;
 mod limits;
 mod naive;
+mod views;

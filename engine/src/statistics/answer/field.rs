@@ -185,9 +185,7 @@ impl View {
     pub fn field(&self, path: &str) -> Option<FieldAnswer> {
         let field = self.field_statistics(path)?;
         let all = self.counts().rows;
-        let places = places(path, all, |parent| {
-            self.field_statistics(parent).map(Box::new)
-        });
+        let places = places(path, all, |parent| self.field_statistics(parent));
         let values = field.values();
         let types: Vec<_> = field.types().collect();
         let latest = field.latest.values().iter().map(|own| LatestAnswer {

@@ -35,6 +35,3 @@ fn share(part: u64, whole: u64) -> f64 {
     }
     part as f64 / whole as f64
 }
-
-#[cfg(test)]
-mod tests;
