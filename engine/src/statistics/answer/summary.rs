@@ -1,5 +1,7 @@
 //! All fields, with the numbers that a table has room for.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use super::distinct::DistinctAnswer;
@@ -104,7 +106,7 @@ impl View {
 fn summary(field: &FieldStatistics, all: u64, places: u64, path: String) -> FieldSummary {
     let values = field.values();
     let mut types: Vec<Typed<'_>> = field.types().collect();
-    types.sort_by(|a, b| b.1.values.cmp(&a.1.values));
+    types.sort_by_key(|(_, typed)| Reverse(typed.values));
     let bounds = types
         .iter()
         .find_map(|(kind, typed)| Some((*kind, typed.bounds.as_ref()?)));
