@@ -14,7 +14,7 @@ use shardmill_engine::budget::Budget;
 use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder};
 use shardmill_engine::log::{
     Commit, DataFile, Identity, LaneLog, LaneState, LogError, ShardRange, ShardState,
-    SourceOptions, claim_lanes, names, open_source, take_generation,
+    SourceOptions, StatisticsObject, claim_lanes, names, open_source, take_generation,
 };
 use shardmill_engine::parquet::{ParquetOptions, WindowEncoder};
 use shardmill_engine::ports::{Host, Store};
@@ -135,6 +135,7 @@ impl Lake {
                 _ => commit.rejects.push(file),
             }
         }
+        commit.statistics = Some(self.statistics(window).await);
         let current_window = window.next();
         let to = Position::At(to);
         let range = ShardRange {
@@ -147,6 +148,18 @@ impl Lake {
         commit.ranges.insert(shard, range);
         self.log.append(commit.clone()).await.unwrap();
         commit
+    }
+
+    async fn statistics(&self, window: Window) -> StatisticsObject {
+        let name = self.name("_statistics", window, 0);
+        let body = Bytes::from_static(b"statistics");
+        let bytes = body.len() as u64;
+        self.store.put_if_absent(&name, body).await.unwrap();
+        StatisticsObject {
+            name,
+            window,
+            bytes,
+        }
     }
 
     fn batch(&mut self, window: Window, from: Position, payloads: &[&str]) -> PayloadBatch {
@@ -281,7 +294,39 @@ async fn a_target_that_is_right_is_verified_in_whole() {
         verified.files,
         sum(|commit| (commit.files.len() + commit.rejects.len()) as u64)
     );
+    assert_eq!(
+        (verified.statistics_objects, verified.statistics_bytes),
+        (3, 30)
+    );
     assert_eq!((verified.unnamed_files, verified.foreign_objects), (0, 0));
+}
+
+#[tokio::test]
+async fn statistics_that_a_commit_names_are_there_in_their_length_and_named_once() {
+    let (lake, commits) = lake().await;
+    let name = |at: usize| commits[at].statistics.as_ref().unwrap().name.clone();
+    let path = lake.path(&name(1));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(lake.violation().await, "verify.missing_file");
+    std::fs::write(&path, b"statistic").unwrap();
+    assert_eq!(lake.violation().await, "verify.file_length");
+    std::fs::write(&path, b"statistics").unwrap();
+    assert!(lake.verify().await.is_ok());
+
+    // What the last commit does not name any more was left by a claim that is in force.
+    lake.edit(|entry| _ = entry.as_object_mut().unwrap().remove("statistics"));
+    let verified = lake.verify().await.unwrap();
+    assert_eq!(
+        (verified.statistics_objects, verified.unnamed_files),
+        (2, 1)
+    );
+    lake.edit(|entry| {
+        let window = commits[1].window().unwrap().0;
+        entry["statistics"] = serde_json::json!({
+            "name": name(1), "window": window, "bytes": 10,
+        });
+    });
+    assert_eq!(lake.violation().await, "log.broken");
 }
 
 #[tokio::test]

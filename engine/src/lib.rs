@@ -22,6 +22,8 @@ pub mod parquet;
 
 pub mod log;
 
+pub mod rollup;
+
 pub mod preview;
 
 pub mod verify;

@@ -106,6 +106,7 @@ fn show(source: &DataSource, verified: &Verified) {
         ("rejects", verified.rejects),
         ("payloads", verified.payloads),
         ("payloads without an event", verified.empty),
+        ("objects of statistics", verified.statistics_objects),
     ];
     for (what, number) in rows {
         line(&format!("  {:>15}  {what}", count(number)));

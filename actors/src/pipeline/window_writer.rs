@@ -212,9 +212,10 @@ impl WindowWriter {
                     bytes: finished.bytes,
                     schema: finished.schema,
                 };
-                match kind {
-                    FileKind::Data => files.files.push(file),
-                    FileKind::Rejects => files.rejects.push(file),
+                if kind == FileKind::Rejects {
+                    files.rejects.push(file);
+                } else {
+                    files.files.push(file);
                 }
             }
             Ok(files)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::names::FileName;
 use super::{Commit, Entered, EntryFault, LaneState, ShardRange};
-use crate::types::{ClaimRef, FileKind, KinesisShardId, Position, Window, WindowLength};
+use crate::types::{ClaimRef, KinesisShardId, Position, Window, WindowLength};
 
 /// A claim or seal must say what the log says.
 pub(super) fn closed_as_found(
@@ -78,7 +78,8 @@ fn closed_through(state: &LaneState, commit: &Commit) -> Result<(), EntryFault> 
     })
 }
 
-/// All files are of one window, which is not closed yet, and bear names of this claim.
+/// All files and the statistics are of one window, which is not closed yet, and bear names of this
+/// claim.
 fn files(
     state: &LaneState,
     claim: ClaimRef,
@@ -87,27 +88,22 @@ fn files(
 ) -> Result<(), EntryFault> {
     let mut names = BTreeSet::new();
     let mut first = None;
-    let data = commit.files.iter().map(|file| (FileKind::Data, file));
-    let rejects = commit.rejects.iter().map(|file| (FileKind::Rejects, file));
-    for (kind, file) in data.chain(rejects) {
-        let first = *first.get_or_insert(file.window);
-        if first != file.window {
+    for (kind, name, window) in commit.names() {
+        let first = *first.get_or_insert(window);
+        if first != window {
             return Err(EntryFault::TwoWindows {
                 first,
-                second: file.window,
+                second: window,
             });
         }
-        let name_is_right = FileName::parse(&file.name).is_some_and(|parsed| {
+        let name_is_right = FileName::parse(name).is_some_and(|parsed| {
             parsed.kind == kind
                 && parsed.claim == claim
-                && parsed.window == file.window
-                && super::names::file(kind, window_length, claim, file.window, parsed.part)
-                    == file.name
+                && parsed.window == window
+                && super::names::file(kind, window_length, claim, window, parsed.part) == name
         });
-        if !name_is_right || !names.insert(&file.name) {
-            return Err(EntryFault::ForeignFile {
-                name: file.name.clone(),
-            });
+        if !name_is_right || !names.insert(name) {
+            return Err(EntryFault::ForeignFile { name: name.into() });
         }
     }
     match (first, state.closed_through) {
@@ -264,8 +260,8 @@ fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{DataFile, ShardState};
-    use crate::types::{ClaimNumber, Counts, Epoch, LaneId, SequenceNumber};
+    use crate::log::{DataFile, ShardState, StatisticsObject};
+    use crate::types::{ClaimNumber, Counts, Epoch, FileKind, LaneId, SequenceNumber};
 
     const LENGTH: WindowLength = WindowLength::MINUTE;
 
@@ -314,6 +310,14 @@ mod tests {
         }
     }
 
+    fn statistics(window: i64) -> StatisticsObject {
+        StatisticsObject {
+            name: file(FileKind::Statistics, window, 0).name,
+            window: Window(window),
+            bytes: 1,
+        }
+    }
+
     /// One row and one reject of `open` in window 10, which it closes.
     fn right() -> Commit {
         let range = ShardRange {
@@ -332,6 +336,7 @@ mod tests {
         Commit {
             files: vec![file(FileKind::Data, 10, 1)],
             rejects: vec![file(FileKind::Rejects, 10, 1)],
+            statistics: Some(statistics(10)),
             ranges: [(id("open"), range)].into(),
             format: 2,
             closed_through: Some(Window(10)),
@@ -417,6 +422,18 @@ mod tests {
         assert_eq!(code(late), Some("log.window_order"));
         let two = |c: &mut Commit| c.files.push(file(FileKind::Data, 11, 0));
         assert_eq!(code(two), Some("log.window_order"));
+        // The statistics are of the files' window, and without files of one that is open.
+        let other = |c: &mut Commit| c.statistics = Some(statistics(11));
+        assert_eq!(code(other), Some("log.window_order"));
+        let alone = |window| {
+            move |c: &mut Commit| {
+                (c.files, c.rejects) = (Vec::new(), Vec::new());
+                range(c).counts = Counts::default();
+                c.statistics = Some(statistics(window));
+            }
+        };
+        assert_eq!(code(alone(10)), None);
+        assert_eq!(code(alone(9)), Some("log.window_order"));
     }
 
     #[test]
@@ -439,6 +456,18 @@ mod tests {
         assert_eq!(code(named(moved)), Some("log.foreign_file"));
         let twice = |c: &mut Commit| c.files.push(c.files[0].clone());
         assert_eq!(code(twice), Some("log.foreign_file"));
+        let statistics = |name: String| {
+            move |c: &mut Commit| {
+                c.statistics
+                    .as_mut()
+                    .into_iter()
+                    .for_each(|s| s.name = name.clone())
+            }
+        };
+        let others = crate::log::names::file(FileKind::Statistics, LENGTH, other, Window(10), 0);
+        assert_eq!(code(statistics(others)), Some("log.foreign_file"));
+        let data = file(FileKind::Data, 10, 1).name;
+        assert_eq!(code(statistics(data)), Some("log.foreign_file"));
         assert_eq!(code(|c| c.files[0].rows = 2), Some("log.counts"));
         assert_eq!(code(|c| c.rejects.clear()), Some("log.counts"));
     }

@@ -69,7 +69,7 @@ pub(super) async fn read_checkpoint(
 }
 
 /// The record of an epoch that must be there.
-pub(super) async fn read_lanes(objects: &Objects, epoch: Epoch) -> Result<LanesRecord, LogError> {
+pub(crate) async fn read_lanes(objects: &Objects, epoch: Epoch) -> Result<LanesRecord, LogError> {
     let name = names::lanes(epoch);
     let record: LanesRecord = required(objects, &name).await?;
     let detail = if record.epoch != epoch {

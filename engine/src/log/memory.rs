@@ -14,33 +14,33 @@ use crate::types::TimestampMs;
 
 /// What a test looks at and changes.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     objects: Mutex<BTreeMap<String, Bytes>>,
     clock: AtomicI64,
     /// Calls of any kind.
-    pub(super) calls: AtomicU64,
+    pub(crate) calls: AtomicU64,
 }
 
 impl Memory {
-    pub(super) fn new(now: TimestampMs) -> Arc<Self> {
+    pub(crate) fn new(now: TimestampMs) -> Arc<Self> {
         let memory = Self::default();
         memory.clock.store(now, Ordering::Relaxed);
         Arc::new(memory)
     }
 
-    pub(super) fn store(self: &Arc<Self>) -> Arc<dyn Store> {
+    pub(crate) fn store(self: &Arc<Self>) -> Arc<dyn Store> {
         self.clone()
     }
 
-    pub(super) fn host(self: &Arc<Self>) -> Arc<dyn Host> {
+    pub(crate) fn host(self: &Arc<Self>) -> Arc<dyn Host> {
         self.clone()
     }
 
-    pub(super) fn advance(&self, millis: i64) {
+    pub(crate) fn advance(&self, millis: i64) {
         self.clock.fetch_add(millis, Ordering::Relaxed);
     }
 
-    pub(super) fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
+    pub(crate) fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
         self.objects.lock().expect("no test panics in here")
     }
 

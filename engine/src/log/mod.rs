@@ -25,7 +25,7 @@ mod view;
 mod walk;
 
 #[cfg(test)]
-mod memory;
+pub(crate) mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -35,12 +35,14 @@ pub use follow::{Followed, Follower};
 pub use format::{FormatDecision, FormatRecord, decide_format, newest_format};
 pub use guard::Guard;
 pub use lane::{LaneClaimer, LaneLog};
+pub(crate) use load::read_lanes;
 pub use objects::parse;
+pub(crate) use objects::{Objects, Put};
 pub use preview::{PreviewRecord, put_preview, read_preview};
 pub use record::{
     CaughtUp, Checkpoint, Cleaned, Commit, DataFile, EndedClaim, Entered, Entry, EntryBody,
     EntryHead, FORMAT_VERSION, Folded, GenerationRecord, LaneState, LanesRecord, ShardRange,
-    ShardState, SourceRecord,
+    ShardState, SourceRecord, StatisticsObject,
 };
 pub use start::{Identity, SourceOptions, claim_lanes, open_source, read_source, take_generation};
 pub use state::LaneFold;

@@ -4,7 +4,8 @@
 //! files carry epoch, lane, claim, window and part, so no two claims ever write the same name.
 
 use crate::types::{
-    ClaimNumber, ClaimRef, Epoch, FileKind, Generation, LaneId, TimestampMs, Window, WindowLength,
+    ClaimNumber, ClaimRef, Epoch, FileKind, Generation, LaneId, Level, TimestampMs, Window,
+    WindowLength,
 };
 
 /// `_source.json`.
@@ -21,6 +22,8 @@ pub const LANES: &str = "_lanes/";
 
 /// The folder of the format decisions.
 pub const FORMATS: &str = "_formats/";
+
+const ROLLUPS: &str = "_rollups/";
 
 const JSON: &str = ".json";
 const PARQUET: &str = ".parquet";
@@ -62,12 +65,35 @@ pub fn checkpoint(epoch: Epoch, lane: LaneId, number: u64) -> String {
     numbered(&checkpoint_folder(epoch, lane), number)
 }
 
+/// The folder of the hours or days of statistics.
+pub fn rollup_folder(level: Level) -> String {
+    let level = match level {
+        Level::Hour => "hour",
+        Level::Day => "day",
+    };
+    format!("{ROLLUPS}{level}/")
+}
+
+/// `_rollups/hour/NUMBER.parquet` or `_rollups/day/NUMBER.parquet`.
+pub fn rollup(level: Level, number: u64) -> String {
+    format!("{}{number:020}{PARQUET}", rollup_folder(level))
+}
+
+/// The number in the name of a roll-up; `None` for names that are not ours.
+pub fn rollup_number(name: &str) -> Option<u64> {
+    let digits = name.rsplit('/').next()?.strip_suffix(PARQUET)?;
+    twenty_digits(digits)
+}
+
 /// The number at the end of a numbered object's name, from 1; `None` for names that are not ours.
 pub fn number(name: &str) -> Option<u64> {
     let digits = name.rsplit('/').next()?.strip_suffix(JSON)?;
+    twenty_digits(digits).filter(|number| *number > 0)
+}
+
+fn twenty_digits(digits: &str) -> Option<u64> {
     let ours = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
-    let number = ours.then(|| digits.parse().ok()).flatten();
-    number.filter(|number| *number > 0)
+    ours.then(|| digits.parse().ok()).flatten()
 }
 
 fn numbered(folder: &str, number: u64) -> String {
@@ -174,6 +200,11 @@ mod tests {
             "_commits/00000000000000000001/00000000000000000000/00000000000000000010.json"
         );
         assert_eq!(number(&names[4]), Some(u64::MAX));
+        let name = rollup(Level::Hour, 498_706);
+        assert_eq!(name, "_rollups/hour/00000000000000498706.parquet");
+        assert_eq!(rollup_number(&name), Some(498_706));
+        assert_eq!(rollup_number(&rollup(Level::Day, 0)), Some(0));
+        assert_eq!(rollup_number("_rollups/day/7.parquet"), None);
         assert_eq!(number("_commits/1/0/10.json"), None);
         assert_eq!(number("_commits/1/0/00000000000000000000.json"), None);
         assert_eq!(number("_commits/1/0/+0000000000000000010.json"), None);

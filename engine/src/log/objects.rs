@@ -18,7 +18,7 @@ const LONGEST_BACKOFF_MS: u64 = 20_000;
 
 /// What a conditional put came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Put {
+pub(crate) enum Put {
     /// The object is there now and it is this one.
     Done,
     /// The name was taken: perhaps by an earlier try of this very put.
@@ -27,7 +27,7 @@ pub(super) enum Put {
 
 /// A target and a host, and how often the target is asked again.
 #[derive(Clone)]
-pub(super) struct Objects {
+pub(crate) struct Objects {
     store: Arc<dyn Store>,
     host: Arc<dyn Host>,
     /// Whether a refusal ends the work: at a start, when somebody waits for an answer. A running
@@ -37,7 +37,7 @@ pub(super) struct Objects {
 
 impl Objects {
     /// For work whose refusal somebody waits for.
-    pub(super) fn starting(store: Arc<dyn Store>, host: Arc<dyn Host>) -> Self {
+    pub(crate) fn starting(store: Arc<dyn Store>, host: Arc<dyn Host>) -> Self {
         Self {
             store,
             host,
@@ -46,7 +46,7 @@ impl Objects {
     }
 
     /// The same target for a lane that runs.
-    pub(super) fn running(&self) -> Self {
+    pub(crate) fn running(&self) -> Self {
         Self {
             refusal_is_final: false,
             ..self.clone()
@@ -54,23 +54,23 @@ impl Objects {
     }
 
     /// The same target for work whose refusal somebody waits for.
-    pub(super) fn starting_again(&self) -> Self {
+    pub(crate) fn starting_again(&self) -> Self {
         Self {
             refusal_is_final: true,
             ..self.clone()
         }
     }
 
-    pub(super) fn now(&self) -> TimestampMs {
+    pub(crate) fn now(&self) -> TimestampMs {
         self.host.now()
     }
 
-    pub(super) fn random(&self) -> u64 {
+    pub(crate) fn random(&self) -> u64 {
         self.host.random()
     }
 
     /// Puts an object; asks again, with the same name and bytes, until the answer means something.
-    pub(super) async fn put(&self, name: &str, body: Bytes) -> Result<Put, LogError> {
+    pub(crate) async fn put(&self, name: &str, body: Bytes) -> Result<Put, LogError> {
         let put = self.retry(name, |store| store.put_if_absent(name, body.clone()));
         match put.await {
             Ok(()) => Ok(Put::Done),
@@ -80,31 +80,31 @@ impl Objects {
     }
 
     /// One try to put what need not be there.
-    pub(super) async fn try_put(&self, name: &str, body: Bytes) -> Result<(), StoreError> {
+    pub(crate) async fn try_put(&self, name: &str, body: Bytes) -> Result<(), StoreError> {
         self.store.put_if_absent(name, body).await
     }
 
     /// Reads and parses an object; `None` where there is none.
-    pub(super) async fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LogError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LogError> {
         let body = self.get_bytes(name).await?;
         body.map(|body| parse(name, &body)).transpose()
     }
 
     /// Reads an object; `None` where there is none.
-    pub(super) async fn get_bytes(&self, name: &str) -> Result<Option<Bytes>, LogError> {
+    pub(crate) async fn get_bytes(&self, name: &str) -> Result<Option<Bytes>, LogError> {
         self.retry(name, |store| store.get(name))
             .await
             .map_err(LogError::Target)
     }
 
     /// Whether an object is there.
-    pub(super) async fn exists(&self, name: &str) -> Result<bool, LogError> {
+    pub(crate) async fn exists(&self, name: &str) -> Result<bool, LogError> {
         let length = self.retry(name, |store| store.head(name)).await;
         Ok(length.map_err(LogError::Target)?.is_some())
     }
 
     /// A page of a listing.
-    pub(super) async fn list(
+    pub(crate) async fn list(
         &self,
         prefix: &str,
         after: Option<&str>,
@@ -114,13 +114,13 @@ impl Objects {
             .map_err(LogError::Target)
     }
 
-    pub(super) async fn delete(&self, name: &str) -> Result<(), LogError> {
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), LogError> {
         self.retry(name, |store| store.delete(name))
             .await
             .map_err(LogError::Target)
     }
 
-    pub(super) async fn pending_uploads(
+    pub(crate) async fn pending_uploads(
         &self,
         prefix: &str,
     ) -> Result<Vec<PendingUpload>, LogError> {
@@ -129,7 +129,7 @@ impl Objects {
             .map_err(LogError::Target)
     }
 
-    pub(super) async fn abort_upload(&self, upload: &PendingUpload) -> Result<(), LogError> {
+    pub(crate) async fn abort_upload(&self, upload: &PendingUpload) -> Result<(), LogError> {
         self.retry(&upload.name, |store| store.abort_upload(upload))
             .await
             .map_err(LogError::Target)
@@ -138,7 +138,7 @@ impl Objects {
     /// The highest number in use of objects that are numbered 1, 2, 3, ... without holes and never
     /// deleted; 0 for none. Asks for about twice the logarithm of that number, however long the
     /// history is. `at_least` is known to exist.
-    pub(super) async fn highest(
+    pub(crate) async fn highest(
         &self,
         at_least: u64,
         name: impl Fn(u64) -> String,
@@ -189,7 +189,7 @@ impl Objects {
 }
 
 /// An object as it goes to the target.
-pub(super) fn to_json<T: Serialize>(object: &T) -> Bytes {
+pub(crate) fn to_json<T: Serialize>(object: &T) -> Bytes {
     // Maps of the records have string keys and no part of them fails to serialize.
     serde_json::to_vec(object)
         .expect("records of the log are plain JSON")

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::Schema;
 use crate::types::{
-    ClaimNumber, Counts, Epoch, Generation, KinesisShardId, LaneId, Position, ProcessId,
+    ClaimNumber, Counts, Epoch, FileKind, Generation, KinesisShardId, LaneId, Position, ProcessId,
     TimestampMs, Window, WindowLength,
 };
 
@@ -161,7 +161,7 @@ pub struct Folded {
     pub entry: u64,
     /// The head of the last claim at or before `entry`.
     pub claim: Option<EntryHead>,
-    /// Files that the last claim has committed in windows that are not closed yet.
+    /// What the last claim has committed in windows that are not closed yet, statistics included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_files: Vec<String>,
     /// Claims that ended and that clean-up is not through with, oldest first.
@@ -181,7 +181,7 @@ pub struct EndedClaim {
     pub closed_through: Option<Window>,
     /// Time of that entry.
     pub ended_ms: TimestampMs,
-    /// Files in windows after `closed_through` that the claim did commit.
+    /// What the claim did commit in windows after `closed_through`, statistics included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub committed: Vec<String>,
 }
@@ -247,6 +247,10 @@ pub struct Commit {
     pub files: Vec<DataFile>,
     /// Files of rejects.
     pub rejects: Vec<DataFile>,
+    /// The statistics of what the commit covers; `None` where there is nothing to say, and in
+    /// commits of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<StatisticsObject>,
     /// For each Kinesis shard whose position moves: its range.
     pub ranges: BTreeMap<KinesisShardId, ShardRange>,
     /// Kinesis shards that enter this lane.
@@ -269,6 +273,27 @@ pub struct Commit {
     pub cleaned: Cleaned,
 }
 
+impl Commit {
+    /// The names of all that it made true: files, files of rejects, statistics.
+    pub fn names(&self) -> impl Iterator<Item = (FileKind, &str, Window)> {
+        let data = self.files.iter().map(|file| (FileKind::Data, file));
+        let rejects = self.rejects.iter().map(|file| (FileKind::Rejects, file));
+        let files = data.chain(rejects);
+        let files = files.map(|(kind, file)| (kind, file.name.as_str(), file.window));
+        let statistics = self.statistics.iter();
+        let statistics = statistics.map(|object| {
+            let StatisticsObject { name, window, .. } = object;
+            (FileKind::Statistics, name.as_str(), *window)
+        });
+        files.chain(statistics)
+    }
+
+    /// The window of its files and statistics; `None` if it names nothing.
+    pub fn window(&self) -> Option<Window> {
+        self.names().next().map(|(_, _, window)| window)
+    }
+}
+
 /// One Parquet file that a commit names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
@@ -283,6 +308,17 @@ pub struct DataFile {
     /// Schema of its event fields; `None` for a file of rejects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Arc<Schema>>,
+}
+
+/// The object with the statistics of what a commit covers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatisticsObject {
+    /// Name below the source.
+    pub name: String,
+    /// The window that they are of: that of the commit's files, where it has any.
+    pub window: Window,
+    /// Length in bytes.
+    pub bytes: u64,
 }
 
 /// What a commit covers of a Kinesis shard: (from, to].

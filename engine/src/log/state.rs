@@ -172,10 +172,8 @@ impl Folded {
         let open = |window| Some(window) > closed;
         self.open_files
             .retain(|name| FileName::parse(name).is_some_and(|name| open(name.window)));
-        let files = commit.files.iter().chain(&commit.rejects);
-        let names = files
-            .filter(|file| open(file.window))
-            .map(|file| file.name.clone());
+        let names = commit.names().filter(|(_, _, window)| open(*window));
+        let names = names.map(|(_, name, _)| name.to_owned());
         self.open_files.extend(names);
     }
 

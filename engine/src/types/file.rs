@@ -9,17 +9,20 @@ pub enum FileKind {
     Data,
     /// Rejects.
     Rejects,
+    /// Statistics of a window.
+    Statistics,
 }
 
 impl FileKind {
     /// Every kind, in the order of their folders' names.
-    pub const ALL: [FileKind; 2] = [FileKind::Data, FileKind::Rejects];
+    pub const ALL: [FileKind; 3] = [FileKind::Statistics, FileKind::Data, FileKind::Rejects];
 
     /// The folder below the source.
     pub fn folder(self) -> &'static str {
         match self {
             FileKind::Data => "data",
             FileKind::Rejects => "rejects",
+            FileKind::Statistics => "_statistics",
         }
     }
 }

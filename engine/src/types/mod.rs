@@ -18,7 +18,7 @@ pub use identity::{ClaimNumber, ClaimRef, Epoch, Generation, KinesisShardId, Lan
 pub use payload::{BatchHead, Payload, PayloadBatch};
 pub use position::{Position, SequenceNumber, SequenceNumberError};
 pub use registry::{AvroSchema, Registered, SchemaId};
-pub use window::{Window, WindowLength};
+pub use window::{Level, Window, WindowLength};
 
 /// Milliseconds since the Unix epoch, UTC.
 pub type TimestampMs = i64;

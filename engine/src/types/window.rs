@@ -61,6 +61,42 @@ impl WindowLength {
     }
 }
 
+/// A stretch of windows that has statistics of its own. With windows of a minute these are the hours
+/// and the days of UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// 60 windows.
+    Hour,
+    /// 1,440 windows: 24 hours.
+    Day,
+}
+
+impl Level {
+    /// How many windows.
+    pub fn windows(self) -> i64 {
+        match self {
+            Level::Hour => 60,
+            Level::Day => 1_440,
+        }
+    }
+
+    /// The number of the stretch that a window lies in. Negative before 1970.
+    pub fn number_of(self, window: Window) -> i64 {
+        window.0.div_euclid(self.windows())
+    }
+
+    /// The first window of a stretch.
+    pub fn first(self, number: i64) -> Window {
+        Window(number.saturating_mul(self.windows()))
+    }
+
+    /// The last window of a stretch.
+    pub fn last(self, number: i64) -> Window {
+        Window(self.first(number).0.saturating_add(self.windows() - 1))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +109,23 @@ mod tests {
         assert_eq!(minute.window_of(60_000), Window(1));
         assert_eq!(minute.window_of(-1), Window(-1));
         assert_eq!(minute.start_of(Window(-1)), -60_000);
+    }
+
+    #[test]
+    fn hours_and_days_join() {
+        for level in [Level::Hour, Level::Day] {
+            for number in [-2, -1, 0, 1, 498_706] {
+                assert_eq!(level.last(number).next(), level.first(number + 1));
+                assert_eq!(level.number_of(level.first(number)), number);
+                assert_eq!(level.number_of(level.last(number)), number);
+            }
+        }
+        // 2026-11-22T10:03:00Z.
+        let window = WindowLength::MINUTE.window_of(1_795_341_780_000);
+        let hour = Level::Hour.first(Level::Hour.number_of(window));
+        assert_eq!(WindowLength::MINUTE.start_of(hour), 1_795_341_600_000);
+        let day = Level::Day.first(Level::Day.number_of(window));
+        assert_eq!(WindowLength::MINUTE.start_of(day), 1_795_305_600_000);
     }
 
     #[test]

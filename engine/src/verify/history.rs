@@ -9,7 +9,7 @@ use super::{Named, Verified, files};
 use crate::log::names::{self, FileName};
 use crate::log::{Commit, Entry, EntryAt, EntryBody, LogError, Walk, Walked, read_state};
 use crate::types::{
-    ClaimNumber, ClaimRef, Generation, KinesisShardId, TimestampMs, Window, WindowLength,
+    ClaimNumber, ClaimRef, Generation, KinesisShardId, Level, TimestampMs, Window, WindowLength,
 };
 
 /// Who held which lane when, as far as leftovers are concerned.
@@ -148,17 +148,26 @@ impl History {
                 return Err(Violation::new("verify.shard_twice", name, detail).into());
             }
         }
-        for file in commit.files.iter().chain(&commit.rejects) {
+        for (_, file, _) in commit.names() {
             // The log's own checks refuse a name that is not one of ours.
-            let fresh = FileName::parse(&file.name).is_some_and(|name| self.named.insert(name));
+            let fresh = FileName::parse(file).is_some_and(|name| self.named.insert(name));
             if !fresh {
-                let detail = format!("`{}` is named by another commit, too", file.name);
+                let detail = format!("`{file}` is named by another commit, too");
                 return Err(Violation::new("verify.file_twice", name, detail).into());
             }
         }
         self.verified.commits += 1;
-        let first = commit.files.iter().chain(&commit.rejects).next();
-        if first.is_some_and(|file| Some(file.window) <= self.expired_through) {
+        // Statistics of minutes stay until their whole hour has expired.
+        let kept = |window| Some(Level::Hour.last(Level::Hour.number_of(window)));
+        if let Some(object) = &commit.statistics
+            && kept(object.window) > self.expired_through
+        {
+            target.there(&object.name, object.bytes).await?;
+            self.verified.statistics_objects += 1;
+            self.verified.statistics_bytes += object.bytes;
+        }
+        let expired = |window| Some(window) <= self.expired_through;
+        if commit.window().is_some_and(expired) {
             self.verified.expired_commits += 1;
             return Ok(());
         }

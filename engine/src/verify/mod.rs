@@ -45,9 +45,13 @@ pub struct Verified {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Rows read in them.
+    /// Objects of statistics that commits name.
+    pub statistics_objects: u64,
+    /// Their bytes.
+    pub statistics_bytes: u64,
+    /// Rows read in the files.
     pub rows: u64,
-    /// Rejects read in them.
+    /// Rejects read in the files.
     pub rejects: u64,
     /// Payloads that commits cover.
     pub payloads: u64,

@@ -50,8 +50,8 @@ impl Target {
         call(&*self.store).await
     }
 
-    /// Opens a Parquet file that a commit names, and reads its footer.
-    pub(super) async fn open(&self, name: &str, length: u64) -> Result<ParquetFile, VerifyError> {
+    /// Whether an object that a commit names is there in its length.
+    pub(super) async fn there(&self, name: &str, length: u64) -> Result<(), VerifyError> {
         let found = self.retry(|store| store.head(name)).await?;
         let Some(found) = found else {
             let detail = "a commit names it, but it is not there".to_owned();
@@ -61,6 +61,12 @@ impl Target {
             let detail = format!("it has {found} bytes, but its commit says {length}");
             return Err(Violation::new("verify.file_length", name, detail).into());
         }
+        Ok(())
+    }
+
+    /// Opens a Parquet file that a commit names, and reads its footer.
+    pub(super) async fn open(&self, name: &str, length: u64) -> Result<ParquetFile, VerifyError> {
+        self.there(name, length).await?;
         let mut decoder = guarded(name, || ParquetMetaDataPushDecoder::try_new(length))?;
         let metadata = loop {
             match guarded(name, || decoder.try_decode())? {

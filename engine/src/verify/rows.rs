@@ -214,9 +214,11 @@ impl<'c> Identities<'c> {
                 "arrived after the window of its file",
             ));
         }
-        let last = match kind {
-            FileKind::Data => &mut known.last_row,
-            FileKind::Rejects => &mut known.last_reject,
+        let rejects = kind == FileKind::Rejects;
+        let last = if rejects {
+            &mut known.last_reject
+        } else {
+            &mut known.last_row
         };
         match last.order(place) {
             Some(Ordering::Equal) => return Err(wrong("verify.identity_twice", "is there twice")),
@@ -226,22 +228,19 @@ impl<'c> Identities<'c> {
             Some(Ordering::Less) | None => {}
         }
         let new_payload = last.move_to(place);
-        match kind {
-            FileKind::Rejects => {
-                known.found.rejects += 1;
-                known.found.payloads += u64::from(new_payload);
-                self.rejects.insert(hash(shard, place, true));
-                self.reject_payloads.insert(hash(shard, place, false));
-            }
-            FileKind::Data => {
-                known.found.rows += 1;
-                // A payload that gave rows and rejects counts once.
-                let counted = !self.rejects.is_empty()
-                    && self.reject_payloads.contains(&hash(shard, place, false));
-                known.found.payloads += u64::from(new_payload && !counted);
-                if counted && self.rejects.contains(&hash(shard, place, true)) {
-                    return Err(wrong("verify.identity_twice", "is there as a reject, too"));
-                }
+        if rejects {
+            known.found.rejects += 1;
+            known.found.payloads += u64::from(new_payload);
+            self.rejects.insert(hash(shard, place, true));
+            self.reject_payloads.insert(hash(shard, place, false));
+        } else {
+            known.found.rows += 1;
+            // A payload that gave rows and rejects counts once.
+            let counted = !self.rejects.is_empty()
+                && self.reject_payloads.contains(&hash(shard, place, false));
+            known.found.payloads += u64::from(new_payload && !counted);
+            if counted && self.rejects.contains(&hash(shard, place, true)) {
+                return Err(wrong("verify.identity_twice", "is there as a reject, too"));
             }
         }
         Ok(())

@@ -32,7 +32,7 @@ pub struct Checker {
     positions: BTreeMap<KinesisShardId, Position>,
     /// Kinesis shards that have entered, ended ones too.
     entered: BTreeSet<KinesisShardId>,
-    /// Every file that a commit names.
+    /// Everything that a commit names.
     named: BTreeMap<String, Named>,
     complete_through: Option<Window>,
     commits: Vec<(u64, u32, u64)>,
@@ -281,26 +281,17 @@ impl Checker {
     }
 
     fn check_files(&mut self, name: &str, claim: ClaimRef, commit: &Commit, objects: &Objects) {
-        for file in commit.files.iter().chain(&commit.rejects) {
-            let there = objects.get(&file.name).map(|body| body.len() as u64);
-            assert_eq!(
-                there,
-                Some(file.bytes),
-                "I2: `{name}` names `{}`",
-                file.name
-            );
-            let parsed = FileName::parse(&file.name).expect("a name of ours");
-            assert_eq!(
-                (parsed.claim, parsed.window),
-                (claim, file.window),
-                "{name}"
-            );
-            let named = Named {
-                at: (claim.epoch, claim.lane),
-                window: file.window,
-            };
-            let before = self.named.insert(file.name.clone(), named);
-            assert!(before.is_none(), "I2: `{}` is named twice", file.name);
+        let files = commit.files.iter().chain(&commit.rejects);
+        let files = files.map(|file| file.bytes);
+        let statistics = commit.statistics.iter().map(|object| object.bytes);
+        for ((_, file, window), bytes) in commit.names().zip(files.chain(statistics)) {
+            let there = objects.get(file).map(|body| body.len() as u64);
+            assert_eq!(there, Some(bytes), "I2: `{name}` names `{file}`");
+            let parsed = FileName::parse(file).expect("a name of ours");
+            assert_eq!((parsed.claim, parsed.window), (claim, window), "{name}");
+            let at = (claim.epoch, claim.lane);
+            let before = self.named.insert(file.to_owned(), Named { at, window });
+            assert!(before.is_none(), "I2: `{file}` is named twice");
         }
     }
 
@@ -347,6 +338,7 @@ impl Checker {
                 assert!(newer.count() >= 2, "`{name}` was one of the newest two");
             }
             "_commits" => self.on_entry_deleted(name, objects),
+            "_statistics" => self.on_file_deleted(name),
             folder if folder.starts_with('_') => panic!("`{name}` was deleted"),
             _ => self.on_file_deleted(name),
         }

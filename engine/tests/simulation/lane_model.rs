@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use shardmill_engine::log::{
-    CaughtUp, Commit, DataFile, Entered, LaneLog, LaneState, LogError, ShardRange,
+    CaughtUp, Commit, DataFile, Entered, LaneLog, LaneState, LogError, ShardRange, StatisticsObject,
 };
 use shardmill_engine::types::{FileKind, KinesisShardId, LaneId, Position, Window};
 
@@ -92,7 +92,8 @@ pub async fn leave_behind(process: &Process, lane: &LaneLog) -> Result<(), LogEr
     };
     for ahead in 1..=process.world.random(|random| random.between(0, 3)) {
         let window = Window(closed.0 + ahead);
-        put_file(process, lane, FileKind::Data, window, 0, 1).await?;
+        let kind = [FileKind::Data, FileKind::Statistics][usize::from(process.chance(3))];
+        put_file(process, lane, kind, window, 0, 1).await?;
     }
     Ok(())
 }
@@ -287,7 +288,7 @@ fn end_and_forget(
     }
 }
 
-/// Puts the files of a window: rows in some parts, rejects in one.
+/// Puts the files of a window: rows in some parts, rejects in one, and most times statistics.
 async fn put_files(
     process: &Process,
     lane: &LaneLog,
@@ -318,6 +319,14 @@ async fn put_files(
     if rejects > 0 {
         let file = put_file(process, lane, FileKind::Rejects, window, 0, rejects).await?;
         commit.rejects.push(file);
+    }
+    if !process.chance(4) {
+        let object = put_file(process, lane, FileKind::Statistics, window, 0, rows).await?;
+        commit.statistics = Some(StatisticsObject {
+            name: object.name,
+            window,
+            bytes: object.bytes,
+        });
     }
     Ok(())
 }

@@ -62,13 +62,13 @@ async fn delete_commit(process: &Process, name: &str, through: Window) -> Result
     let EntryBody::Commit(commit) = entry.body else {
         return Ok(());
     };
-    let files: Vec<_> = commit.files.iter().chain(&commit.rejects).collect();
-    let expired = files.iter().all(|file| file.window <= through);
+    let files: Vec<_> = commit.names().collect();
+    let expired = files.iter().all(|(_, _, window)| *window <= through);
     if !expired || commit.closed_through > Some(through) {
         return Ok(());
     }
-    for file in files {
-        process.store.delete(&file.name).await?;
+    for (_, file, _) in files {
+        process.store.delete(file).await?;
     }
     process.store.delete(name).await
 }

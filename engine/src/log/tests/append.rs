@@ -71,30 +71,34 @@ fn clean_up_deletes_what_ended_claims_left_and_nothing_else() {
     let memory = Memory::new(NOW);
     let mut first = start_one(&memory, "one");
     append_rows(&memory, &mut first, 0..2);
-    let put = |lane: &LaneLog, at: i64, part| {
+    let put = |lane: &LaneLog, kind, at: i64, part| {
         let length = WindowLength::MINUTE;
-        let name = names::file(FileKind::Data, length, lane.claim(), window(at), part);
+        let name = names::file(kind, length, lane.claim(), window(at), part);
         memory.objects().insert(name.clone(), "left".into());
         name
     };
     // A stop commits a part of window 2; then a fault leaves another part unnamed.
     let mut part = commit_row(&memory, &first, window(2));
     part.closed_through = Some(window(1));
-    let named = part.files[0].name.clone();
+    let named: Vec<String> = part.names().map(|(_, name, _)| name.to_owned()).collect();
+    assert_eq!(named.len(), 2, "a file and its statistics");
     now(first.append(part)).unwrap();
-    let left = put(&first, 2, 1);
-    let far = put(&first, 3, 0);
+    let left = put(&first, FileKind::Data, 2, 1);
+    let far = put(&first, FileKind::Data, 3, 0);
+    let about = put(&first, FileKind::Statistics, 3, 0);
     let second = start_one(&memory, "two");
-    let ours = put(&second, 2, 0);
+    let ours = [FileKind::Data, FileKind::Statistics].map(|kind| put(&second, kind, 2, 0));
 
     let mut cleanup = Cleanup::new(&[second]).unwrap();
     let swept = now(cleanup.run()).unwrap();
-    assert_eq!(swept.deleted, [left.clone(), far]);
+    assert_eq!(swept.deleted, [about, left.clone(), far]);
     assert!(
         swept.cleaned.is_empty(),
         "a claim that ended just now is looked at again"
     );
-    assert!(memory.objects().contains_key(&named) && memory.objects().contains_key(&ours));
+    for name in named.iter().chain(&ours) {
+        assert!(memory.objects().contains_key(name), "{name}");
+    }
 
     // Another object of the paused process comes late.
     memory.objects().insert(left.clone(), "late".into());

@@ -94,6 +94,14 @@ fn start_one(memory: &Arc<Memory>, name: &str) -> LaneLog {
 fn commit_row(memory: &Memory, lane: &LaneLog, at: Window) -> Commit {
     let name = names::file(FileKind::Data, WindowLength::MINUTE, lane.claim(), at, 0);
     memory.objects().insert(name.clone(), "row".into());
+    let about = names::file(
+        FileKind::Statistics,
+        WindowLength::MINUTE,
+        lane.claim(),
+        at,
+        0,
+    );
+    memory.objects().insert(about.clone(), "statistics".into());
     let state = &lane.state().shards[&shard(0)];
     let next = state
         .position
@@ -120,6 +128,11 @@ fn commit_row(memory: &Memory, lane: &LaneLog, at: Window) -> Commit {
             bytes: 3,
             schema: None,
         }],
+        statistics: Some(StatisticsObject {
+            name: about,
+            window: at,
+            bytes: 10,
+        }),
         ranges: BTreeMap::from([(shard(0), range)]),
         closed_through: Some(at),
         ..Commit::default()
