@@ -13,6 +13,7 @@ mod pipeline;
 pub mod preview;
 pub mod probe;
 pub mod progress;
+pub mod statistics;
 
 pub use engine::Shardmill;
 pub use error::Error;

@@ -1,7 +1,7 @@
 //! The actors of one data source, in the order of the data path.
 //!
-//! Kinesis -> [`shard_reader`] -> [`workers`] (decoding) -> [`lane`] -> [`window_writer`] ->
-//! [`uploader`] -> [`committer`] -> target; [`source`] supervises. No algorithm lives here: what is
+//! Kinesis -> [`shard_reader`] -> [`workers`] (decoding) -> [`lane`] -> [`window_writer`] and
+//! [`statistics`] -> [`uploader`] -> [`committer`] -> target; [`source`] supervises. No algorithm lives here: what is
 //! true is decided by `shardmill_engine`.
 
 mod clean_up;
@@ -17,6 +17,7 @@ mod schemas;
 mod settings;
 mod shard_reader;
 mod source;
+mod statistics;
 mod uploader;
 mod window_writer;
 mod workers;

@@ -2,6 +2,7 @@
 //! lowest open one.
 
 use actix::prelude::*;
+use shardmill_engine::log::Commit;
 use shardmill_engine::types::Window;
 
 use super::Lane;
@@ -43,11 +44,17 @@ impl Lane {
                 },
             },
             StopPhase::Part(window) => {
-                if let Some(files) = self.take_files(window) {
+                if let Some((files, statistics)) = self.take_files(window) {
                     match self.flow.partial_commit(window, files) {
                         Ok(commit) => {
                             self.stop = StopPhase::Last;
-                            self.append(commit, ctx);
+                            self.append(
+                                Commit {
+                                    statistics,
+                                    ..commit
+                                },
+                                ctx,
+                            );
                         }
                         Err(fault) => self.fault(&fault, ctx),
                     }

@@ -1,5 +1,7 @@
 //! What a source is told, and what each message sets off.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use futures::future::{Either, join_all, select};
 use shardmill_engine::log::Commit;
@@ -22,7 +24,7 @@ pub(crate) struct EndReached {
 #[rtype(result = "()")]
 pub(crate) struct Committed {
     pub claim: ClaimRef,
-    pub commit: Commit,
+    pub commit: Arc<Commit>,
 }
 
 /// Finish what is in flight and commit it, then end.

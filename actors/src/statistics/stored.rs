@@ -1,0 +1,2 @@
+//! stage 1
+pub(crate) struct Target;
