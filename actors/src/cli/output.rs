@@ -37,14 +37,16 @@ pub fn json_text<T: Serialize>(report: &T) -> Result<String, Failure> {
     })
 }
 
-/// A table with a header, its columns of numbers (by their places) aligned to the right.
+/// A table with a header (or without one, if it is empty), its columns of numbers (by their places) aligned to the right.
 pub fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header.to_vec())
         .add_rows(rows);
+    if !header.is_empty() {
+        table.set_header(header.to_vec());
+    }
     for place in numbers {
         if let Some(column) = table.column_mut(*place) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -68,8 +70,17 @@ pub fn window_start(length: WindowLength, window: Window) -> String {
 
 /// A number with a space between its thousands.
 pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    grouped(&number.to_string())
+}
+
+/// Digits with a space between their thousands; a sign stays before them.
+pub fn grouped(digits: &str) -> String {
+    let (sign, digits) = match digits.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", digits),
+    };
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    out.push_str(sign);
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
             out.push(' ');
@@ -101,7 +112,7 @@ pub fn number(value: f64) -> String {
     };
     let rounded = format!("{size:.places$}");
     let (whole, fraction) = rounded.split_once('.').unwrap_or((&rounded, ""));
-    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    let whole = grouped(whole);
     match fraction.trim_end_matches('0') {
         "" => format!("{sign}{whole}"),
         fraction => format!("{sign}{whole}.{fraction}"),
@@ -149,6 +160,7 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(1_000), "1 000");
         assert_eq!(count(1_234_567), "1 234 567");
+        assert_eq!(grouped("-123456"), "-123 456");
     }
 
     #[test]

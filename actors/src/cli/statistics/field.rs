@@ -9,7 +9,7 @@ use super::page::{Page, distinct_text, span_text};
 use super::read::Span;
 use super::source::{one_line, value};
 use crate::cli::bars::{bar, blocks};
-use crate::cli::output::{count, cut, number, percent, table, time};
+use crate::cli::output::{count, cut, grouped, number, percent, table, time};
 use crate::config::DataSource;
 
 /// Characters of a bar of density.
@@ -20,8 +20,10 @@ const LONGEST: usize = 40;
 const BINS: usize = 16;
 /// How many of the most frequent values are shown.
 const TOP: usize = 20;
-/// Characters of one of them.
+/// Characters of a value in a table.
 const VALUE: usize = 40;
+/// Characters of a value on a line of its own.
+const LONG: usize = 70;
 
 /// The whole page; `all` is how many events there are.
 pub fn page(source: &DataSource, span: Span, answer: &FieldAnswer, all: u64) -> String {
@@ -92,8 +94,8 @@ fn presence(page: &mut Page, answer: &FieldAnswer, all: u64) {
     if let [only] = answer.types.as_slice() {
         page.say("type", only.kind.as_str());
         if let (Some(min), Some(max), None) = (&only.min, &only.max, &answer.numbers) {
-            page.say("lowest", value(min));
-            page.say("highest", value(max));
+            page.say("lowest", value(min, LONG));
+            page.say("highest", value(max, LONG));
         }
     }
     if let Some(booleans) = &answer.booleans {
@@ -106,12 +108,16 @@ fn presence(page: &mut Page, answer: &FieldAnswer, all: u64) {
     for (place, latest) in answer.latest.iter().enumerate() {
         let name = if place == 0 { "latest" } else { "" };
         let line: String = latest.value.chars().map(one_line).collect();
-        page.say(name, cut(&line, VALUE));
+        page.say(name, cut(&line, LONG));
     }
 }
 
 fn type_row(typed: &TypeAnswer) -> Vec<String> {
-    let cell = |shown: &Option<Shown>| shown.as_ref().map_or_else(String::new, value);
+    let cell = |shown: &Option<Shown>| {
+        shown
+            .as_ref()
+            .map_or_else(String::new, |own| value(own, VALUE))
+    };
     let distinct = typed.distinct.as_ref().map(distinct_text);
     vec![
         typed.kind.as_str().to_owned(),
@@ -130,7 +136,7 @@ fn spread(page: &mut Page, title: &str, spread: Option<&Spread>) {
     page.say("lowest", number(spread.min));
     page.say("highest", number(spread.max));
     match &spread.sum_exact {
-        Some(exact) => page.say("sum", format_args!("{exact} (exact)")),
+        Some(exact) => page.say("sum", format_args!("{} (exact)", grouped(exact))),
         None => page.say("sum", number(spread.sum)),
     }
     page.say("mean", number(spread.mean));
@@ -157,11 +163,12 @@ fn spread(page: &mut Page, title: &str, spread: Option<&Spread>) {
 }
 
 fn most_frequent(page: &mut Page, top: &TopAnswer, values: u64) {
-    if top.values.is_empty() {
+    let mut frequent = top.values.iter().filter(|own| own.count > 1).peekable();
+    if frequent.peek().is_none() {
         return;
     }
     page.line("\nMost frequent");
-    let bars = top.values.iter().take(TOP).map(|own| {
+    let bars = frequent.take(TOP).map(|own| {
         let line: String = own.value.chars().map(one_line).collect();
         let share = percent(own.count as f64 / values.max(1) as f64);
         let mut said = format!("{} {share}", count(own.count));

@@ -4,9 +4,6 @@ use shardmill_engine::statistics::answer::{BucketAnswer, Spread};
 
 use crate::cli::output::number;
 
-/// Values are shown by their order of magnitude where the highest is so many times the lowest.
-const WIDE: f64 = 100.0;
-
 /// A bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bin {
@@ -16,13 +13,13 @@ pub struct Bin {
     pub count: u64,
 }
 
-/// The values in at most so many bars: of equal width, or, where they are all above zero and lie far
-/// apart, each of so many times the width of the one before.
+/// The values in at most so many bars of equal width. Where most of them would be in the first one,
+/// and all are above zero, each bar is so many times as wide as the one before.
 pub fn bins(spread: &Spread, most: usize) -> Vec<Bin> {
     let integral = spread.sum_exact.is_some();
     let (min, max) = (spread.min, spread.max);
-    let within = |value: f64| value.clamp(min, max);
     if spread.histogram.len() <= most {
+        let within = |value: f64| value.clamp(min, max);
         let bins = spread.histogram.iter().map(|bucket| Bin {
             label: label(
                 bucket,
@@ -33,25 +30,48 @@ pub fn bins(spread: &Spread, most: usize) -> Vec<Bin> {
         });
         return bins.collect();
     }
-    let far = min > 0.0 && max / min >= WIDE;
-    let edge = |place: usize| {
-        let share = place as f64 / most as f64;
-        match far {
-            true => min * (max / min).powf(share),
-            false => min + (max - min) * share,
-        }
+    let width = (max - min) / most as f64;
+    let even = match integral && width >= 1.0 {
+        true => whole(spread, ((max - min + 1.0) / most as f64).ceil()),
+        false => cut(spread, most, |place| min + width * place),
     };
+    let first = even.first().map_or(0, |bin| bin.count);
+    if min > 0.0 && first > spread.sketched / 2 {
+        return cut(spread, most, |place| {
+            min * (max / min).powf(place / most as f64)
+        });
+    }
+    even
+}
+
+/// Bars of so many integers each.
+fn whole(spread: &Spread, width: f64) -> Vec<Bin> {
+    let all = ((spread.max - spread.min + 1.0) / width).ceil();
+    let mut bins = cut(spread, all as usize, |place| spread.min + width * place);
+    for (place, bin) in bins.iter_mut().enumerate() {
+        let first = spread.min + width * place as f64;
+        let last = (first + width - 1.0).min(spread.max);
+        bin.label = match first == last {
+            true => number(first),
+            false => format!("{} to {}", number(first), number(last)),
+        };
+    }
+    bins
+}
+
+/// So many bars, with the edge of each by its place.
+fn cut(spread: &Spread, most: usize, edge: impl Fn(f64) -> f64) -> Vec<Bin> {
+    let edges: Vec<f64> = (0..=most).map(|place| edge(place as f64)).collect();
     let mut counts = vec![0u64; most];
     for bucket in &spread.histogram {
-        let middle = within((bucket.lower + bucket.upper) / 2.0);
-        let share = match far {
-            true => (middle / min).ln() / (max / min).ln(),
-            false => (middle - min) / (max - min),
-        };
-        counts[((share * most as f64) as usize).min(most - 1)] += bucket.count;
+        let middle = (bucket.lower + bucket.upper) / 2.0;
+        let middle = middle.clamp(spread.min, spread.max);
+        let above = edges.partition_point(|edge| *edge <= middle);
+        counts[above.saturating_sub(1).min(most - 1)] += bucket.count;
     }
-    let bins = counts.into_iter().enumerate().map(|(place, count)| Bin {
-        label: format!("{} to {}", number(edge(place)), number(edge(place + 1))),
+    let bins = counts.into_iter().zip(edges.windows(2));
+    let bins = bins.map(|(count, edges)| Bin {
+        label: format!("{} to {}", number(edges[0]), number(edges[1])),
         count,
     });
     bins.collect()
@@ -114,10 +134,24 @@ mod tests {
         let values: Vec<f64> = (0..1_000).map(f64::from).collect();
         let bins = bins(&spread(&values, true), 10);
         assert_eq!(bins.len(), 10);
-        assert_eq!(bins[0].label, "0 to 99.9");
+        assert_eq!(bins[0].label, "0 to 99");
+        assert_eq!(bins[9].label, "900 to 999");
         assert_eq!(bins.iter().map(|bin| bin.count).sum::<u64>(), 1_000);
         assert!(
             bins.iter().all(|bin| (80..=120).contains(&bin.count)),
+            "{bins:?}"
+        );
+    }
+
+    #[test]
+    fn floats_have_bars_of_equal_width() {
+        let values: Vec<f64> = (0..100)
+            .map(|value| f64::from(value) / 64.0 - 1.0)
+            .collect();
+        let bins = bins(&spread(&values, false), 10);
+        assert_eq!(bins[0].label, "-1 to -0.845313");
+        assert!(
+            bins.iter().all(|bin| (8..=12).contains(&bin.count)),
             "{bins:?}"
         );
     }

@@ -12,6 +12,8 @@ use crate::config::{DataSource, format_size};
 const BAR: usize = 10;
 /// Characters of a value.
 const VALUE: usize = 24;
+/// From this share of all values on the most frequent one is shown.
+const FREQUENT: f64 = 0.01;
 /// Columns of the sparkline.
 const COLUMNS: usize = 60;
 
@@ -130,12 +132,20 @@ fn minutes(windows: &[WindowAnswer], length: i64) -> Option<String> {
 }
 
 fn row(field: &FieldSummary) -> Vec<String> {
-    let cell = |shown: &Option<Shown>| shown.as_ref().map_or_else(String::new, value);
+    let cell = |shown: &Option<Shown>| {
+        shown
+            .as_ref()
+            .map_or_else(String::new, |own| value(own, VALUE))
+    };
     let median = field.quantiles.map(|own| number(own.p50));
-    let top = field.top.as_ref().filter(|top| top.count > 1);
-    let top = top.map(|top| {
-        let share = top.count as f64 / field.values.max(1) as f64;
-        format!("{} {}", cut(&top.value, VALUE), percent(share))
+    let top = field
+        .top
+        .as_ref()
+        .map(|top| (top, top.count as f64 / field.values.max(1) as f64));
+    let top = top.filter(|(top, share)| top.count > 1 && *share >= FREQUENT);
+    let top = top.map(|(top, share)| {
+        let shown: String = top.value.chars().map(one_line).collect();
+        format!("{} {}", cut(&shown, VALUE), percent(share))
     });
     vec![
         field.path.clone(),
@@ -154,14 +164,14 @@ fn row(field: &FieldSummary) -> Vec<String> {
     ]
 }
 
-/// A value on one line.
-pub fn value(shown: &Shown) -> String {
+/// A value on one line, at most so many characters of it.
+pub fn value(shown: &Shown, most: usize) -> String {
     match shown {
         Shown::Integer(value) => value.to_string(),
         Shown::Float(value) => number(*value),
         Shown::Text(text) => {
             let line: String = text.chars().map(one_line).collect();
-            cut(&line, VALUE)
+            cut(&line, most)
         }
     }
 }
