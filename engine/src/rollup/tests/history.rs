@@ -55,7 +55,9 @@ impl Lake {
         let state = self.lanes[lane].state();
         let (_, shard) = state.shards.iter().next().expect("a lane has some");
         let before = shard.current_window.previous();
-        state.closed_through.map_or(before, |closed| closed.max(before))
+        state
+            .closed_through
+            .map_or(before, |closed| closed.max(before))
     }
 
     fn take_step(&mut self, step: &Step) {
