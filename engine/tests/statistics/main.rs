@@ -3,4 +3,5 @@
 mod agreement;
 mod documents;
 mod limits;
+mod logical;
 mod naive;
