@@ -141,6 +141,7 @@ impl Shardmill {
         let handle = Handle::new(
             key,
             Arc::clone(&meter),
+            Arc::clone(&live),
             self.budget.clone(),
             Arc::clone(&self.host),
             self.commands.clone(),

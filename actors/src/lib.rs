@@ -20,3 +20,4 @@ pub use error::Error;
 pub use handle::{CommittedWindow, Handle, News, Subscription};
 pub use preview::{preview, preview_blocking};
 pub use shardmill_engine::{log, ports, types};
+pub use statistics::Statistics;

@@ -1,7 +1,5 @@
 //! Shardmill's decoder, as a benchmark drives it.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use shardmill_engine::budget::Budget;
 use shardmill_engine::decode::{
@@ -35,8 +33,11 @@ pub fn found_out(sample: &[Bytes]) -> ContentOptions {
 pub fn decode(decoder: &mut Decoder, batches: &[Vec<Bytes>]) -> (usize, f64) {
     let budget = Budget::new(1 << 30);
     let (mut rows, mut seconds) = (0, 0.0);
+    let mut first = 0;
     for batch in batches {
-        let batch = payload_batch(batch, &budget);
+        let events = batch.len();
+        let batch = payload_batch(batch, first, &budget);
+        first += events;
         let start = cpu_seconds();
         let decoded = decoder.decode(batch, &budget);
         seconds += cpu_seconds() - start;
@@ -46,15 +47,21 @@ pub fn decode(decoder: &mut Decoder, batches: &[Vec<Bytes>]) -> (usize, f64) {
     (rows, seconds)
 }
 
-fn payload_batch(events: &[Bytes], budget: &Budget) -> PayloadBatch {
-    let sequence = SequenceNumber::new("49590338271490256608559692538361571095921575989136588898")
-        .expect("a sequence number as Kinesis makes them");
-    let key: Arc<str> = "f3c2a1".into();
-    let payloads = events.iter().map(|event| Payload {
-        sequence: sequence.clone(),
+/// The events as a batch, the first of them the `first` of the stream.
+///
+/// # Panics
+/// When there is no event.
+pub fn payload_batch(events: &[Bytes], first: usize, budget: &Budget) -> PayloadBatch {
+    // Sequence numbers as Kinesis makes them.
+    let sequence = |number: usize| {
+        let text = format!("4959033827149025660855969253836157109592157{number:013}");
+        SequenceNumber::new(&text).expect("digits")
+    };
+    let payloads = (first..).zip(events).map(|(number, event)| Payload {
+        sequence: sequence(number),
         subsequence: 0,
-        partition_key: Arc::clone(&key),
-        arrival: 1_795_000_000_000,
+        partition_key: format!("{:06x}", number % 1_000).into(),
+        arrival: 1_795_000_000_000 + number as i64 / 10,
         data: event.clone(),
     });
     batch(payloads.collect(), Position::Start, Window(1), budget)

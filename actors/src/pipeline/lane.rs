@@ -4,8 +4,9 @@
 //! in order, sends the committer one commit at a time. Does not own: when a window may close or what
 //! a commit says (the lane's flow does), the log, or Kinesis. Receives: decoded batches, controls,
 //! Kinesis shards that enter or may be forgotten. Emits: batches to window writers and statistics,
-//! commits to the committer, ends and commits to the source, its tip to its readers. Bound: the batches' credit, and
-//! `max_open_windows` through the tip. On failure: it reports the fault, which ends its claim.
+//! commits to the committer, ends and commits to the source, its tip to its readers. Bound: the
+//! batches' credit, and `max_open_windows` through the tip. On failure: it reports the fault, which
+//! ends its claim.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use shardmill_engine::budget::KeptFetch;
-use shardmill_engine::log::{Commit, Guard, LaneLog};
+use shardmill_engine::log::{Commit, Guard, LaneLog, StatisticsObject};
 use shardmill_engine::schema::Schema;
 use shardmill_engine::types::{ClaimRef, KinesisShardId, ReadFrom, TimestampMs, Window};
 use shardmill_engine::window::{LaneFault, LaneFlow, LaneLimits};
@@ -242,21 +243,27 @@ impl Lane {
         };
         self.closing.pop_front();
         match self.flow.commit(window, files) {
-            Ok(commit) => self.append(
-                Commit {
-                    statistics,
-                    ..commit
-                },
-                ctx,
-            ),
+            Ok(commit) => self.append_window(window, commit, statistics, ctx),
             Err(fault) => self.fault(&fault, ctx),
         }
     }
 
-    fn append(&mut self, commit: Commit, ctx: &mut Context<Self>) {
-        self.committing = true;
+    /// Appends the commit of a window with its statistics.
+    fn append_window(
+        &mut self,
+        window: Window,
+        mut commit: Commit,
+        statistics: Option<StatisticsObject>,
+        ctx: &mut Context<Self>,
+    ) {
+        commit.statistics = statistics;
         let commit = Arc::new(commit);
-        self.context.live.committing(self.claim, &commit);
+        self.context.live.committing(self.claim, window, &commit);
+        self.append(commit, ctx);
+    }
+
+    fn append(&mut self, commit: Arc<Commit>, ctx: &mut Context<Self>) {
+        self.committing = true;
         let sent = self.committer.send(Append(Arc::clone(&commit)));
         ctx.spawn(sent.into_actor(self).map(move |answer, lane, ctx| {
             lane.committing = false;
@@ -273,7 +280,7 @@ impl Lane {
 
     fn committed(&mut self, commit: Arc<Commit>, entry: u64, ctx: &mut Context<Self>) {
         self.flow.committed(&commit);
-        self.context.live.committed(self.claim, &commit, entry);
+        self.context.live.committed(self.claim, entry);
         // actix drops a message whose sender has gone, so the lane lives until the source has it.
         self.commits_told += 1;
         let told = Committed {
@@ -302,7 +309,7 @@ impl Lane {
             && idle
             && let Some(commit) = self.flow.progress()
         {
-            self.append(commit, ctx);
+            self.append(Arc::new(commit), ctx);
         }
     }
 

@@ -140,11 +140,9 @@ impl LaneStatistics {
 
     /// Puts a window's object and answers.
     fn put(&mut self, Closed { window, object }: Closed, answer: Answer, ctx: &mut Context<Self>) {
-        let (bytes, credit) = match object {
-            Ok(Some(object)) => object,
+        let Some((bytes, credit)) = object else {
             // A lane that no longer waits has ended.
-            Ok(None) => return drop(answer.send(Ok(None))),
-            Err(error) => return drop(answer.send(Err(error))),
+            return drop(answer.send(Ok(None)));
         };
         let length = self.context.settings.window_length;
         let name = names::file(FileKind::Statistics, length, self.claim, window, 0);

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use shardmill_engine::log::{Commit, LaneState};
+use shardmill_engine::rollup::Reach;
 use shardmill_engine::statistics::{Origin, Pane, PaneLimits, View};
 use shardmill_engine::types::{ClaimRef, LaneId, TimestampMs, Window};
 use tokio::sync::watch;
@@ -22,7 +23,7 @@ use crate::error::Error;
 #[derive(Clone)]
 pub(crate) struct Held {
     pub pane: Arc<Pane>,
-    pub memory: Option<Arc<PaneMemory>>,
+    pub _memory: Option<Arc<PaneMemory>>,
 }
 
 /// What is known at a moment.
@@ -31,7 +32,10 @@ pub(crate) struct Snapshot {
     base: Base,
     committed: Arc<Committed>,
     lanes: BTreeMap<LaneId, Arc<LaneTip>>,
+    /// How far the logs had been read by whoever opened them without running the source.
+    reach: Reach,
     as_of_ms: TimestampMs,
+    over: bool,
 }
 
 /// What was committed before this process began.
@@ -59,8 +63,9 @@ struct LaneTip {
     claim: ClaimRef,
     /// The last entry of its log that is counted as committed.
     through: u64,
-    /// The commit that is being put: whether it takes effect may become known to the log only.
-    under_way: Option<Arc<Commit>>,
+    /// The commit that is being put, and its window: whether it takes effect may become known to the
+    /// log only.
+    under_way: Option<(Window, Arc<Commit>)>,
     open: BTreeMap<Window, Held>,
 }
 
@@ -77,7 +82,7 @@ impl LiveView {
     pub(crate) fn new(limits: PaneLimits, now: TimestampMs) -> Self {
         let lifetime = Held {
             pane: Arc::new(Pane::new(limits)),
-            memory: None,
+            _memory: None,
         };
         let recent = Vec::new();
         Self {
@@ -85,7 +90,9 @@ impl LiveView {
                 base: Base::Loading(None),
                 committed: Arc::new(Committed { lifetime, recent }),
                 lanes: BTreeMap::new(),
+                reach: Reach::default(),
                 as_of_ms: now,
+                over: false,
             }),
             changed: watch::Sender::new(()),
             target: OnceLock::new(),
@@ -130,10 +137,10 @@ impl LiveView {
     pub(crate) fn claimed(&self, claim: ClaimRef, through: u64, state: &LaneState) {
         self.change(|snapshot| {
             if let Some(mut last) = snapshot.lanes.get(&claim.lane).map(|tip| (**tip).clone())
-                && let Some(commit) = last.under_way.take()
+                && let Some((window, commit)) = last.under_way.take()
                 && state.has_taken(&commit)
             {
-                last.commit(snapshot, &commit);
+                last.commit(snapshot, window);
             }
             let tip = LaneTip {
                 claim,
@@ -153,23 +160,31 @@ impl LiveView {
         });
     }
 
-    /// A commit is about to be put.
-    pub(crate) fn committing(&self, claim: ClaimRef, commit: &Arc<Commit>) {
-        self.change_lane(claim, |_, tip| tip.under_way = Some(Arc::clone(commit)));
-    }
-
-    /// A commit is on the target, as this entry: its window is committed now and live no more.
-    pub(crate) fn committed(&self, claim: ClaimRef, commit: &Commit, entry: u64) {
-        self.change_lane(claim, |snapshot, tip| {
-            tip.under_way = None;
-            tip.through = entry;
-            tip.commit(snapshot, commit);
+    /// The commit of a window is about to be put.
+    pub(crate) fn committing(&self, claim: ClaimRef, window: Window, commit: &Arc<Commit>) {
+        self.change_lane(claim, |_, tip| {
+            tip.under_way = Some((window, Arc::clone(commit)));
         });
     }
 
-    /// The first `merged` of the recent windows are part of `lifetime` now.
-    pub(crate) fn merged(&self, merged: usize, lifetime: &Held) {
+    /// A commit is on the target, as this entry. Its window, if it has one, is committed now and
+    /// live no more.
+    pub(crate) fn committed(&self, claim: ClaimRef, entry: u64) {
+        self.change_lane(claim, |snapshot, tip| {
+            tip.through = entry;
+            if let Some((window, _)) = tip.under_way.take() {
+                tip.commit(snapshot, window);
+            }
+        });
+    }
+
+    /// The first `merged` of the recent windows are part of `lifetime` now; and, with `loaded`, what
+    /// was committed before this process began.
+    pub(crate) fn merged(&self, merged: usize, lifetime: &Held, loaded: bool) {
         self.change(|snapshot| {
+            if loaded {
+                snapshot.base = Base::Loaded;
+            }
             let recent = snapshot.committed.recent.iter().skip(merged);
             snapshot.committed = Arc::new(Committed {
                 lifetime: lifetime.clone(),
@@ -178,14 +193,12 @@ impl LiveView {
         });
     }
 
-    /// `lifetime` has what was committed before this process began, too.
-    pub(crate) fn loaded(&self, lifetime: &Held) {
+    /// This is all: nobody runs the source here.
+    pub(crate) fn opened(&self, lifetime: &Held, reach: Reach) {
+        self.merged(0, lifetime, true);
         self.change(|snapshot| {
-            snapshot.base = Base::Loaded;
-            snapshot.committed = Arc::new(Committed {
-                lifetime: lifetime.clone(),
-                recent: snapshot.committed.recent.clone(),
-            });
+            snapshot.reach = reach.clone();
+            snapshot.over = true;
         });
     }
 
@@ -194,27 +207,29 @@ impl LiveView {
         self.change(|snapshot| snapshot.base = Base::Loading(Some(error.clone())));
     }
 
-    /// The source has ended: what no commit has is read again by whoever reads next.
+    /// The source has ended: what no commit has is read again by whoever reads next. Where a commit
+    /// was under way its window stays: it may be committed.
     pub(crate) fn ended(&self, error: Option<&Error>) {
         self.change(|snapshot| {
             for tip in snapshot.lanes.values_mut() {
                 let mut closed = LaneTip::clone(tip);
-                closed.open.clear();
+                let under_way = closed.under_way.as_ref().map(|(window, _)| *window);
+                closed.open.retain(|window, _| Some(*window) == under_way);
                 *tip = Arc::new(closed);
             }
             if matches!(snapshot.base, Base::Loading(_)) {
                 let message = "the source ended before its statistics were read";
-                let unread = || Error::new("statistics.loading", message);
+                let unread = || Error::new("statistics.unread", message);
                 snapshot.base = Base::Ended(error.cloned().unwrap_or_else(unread));
             }
+            snapshot.over = true;
         });
     }
 }
 
 impl LaneTip {
-    fn commit(&mut self, snapshot: &mut Snapshot, commit: &Commit) {
-        let window = commit.statistics.as_ref().map(|object| object.window);
-        if let Some(held) = window.and_then(|window| self.open.remove(&window)) {
+    fn commit(&mut self, snapshot: &mut Snapshot, window: Window) {
+        if let Some(held) = self.open.remove(&window) {
             let mut committed = Committed::clone(&snapshot.committed);
             committed.recent.push(held);
             snapshot.committed = Arc::new(committed);
@@ -228,9 +243,9 @@ impl Snapshot {
         !matches!(self.base, Base::Loading(_))
     }
 
-    /// Whether what was committed before this process began is known.
-    pub(crate) fn is_loaded(&self) -> bool {
-        matches!(self.base, Base::Loaded)
+    /// Whether nothing will change any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
     }
 
     pub(crate) fn committed(&self) -> &Arc<Committed> {
@@ -241,9 +256,11 @@ impl Snapshot {
         self.as_of_ms
     }
 
-    /// How far the logs of the lanes that are claimed are counted as committed.
-    pub(crate) fn through(&self) -> impl Iterator<Item = (ClaimRef, u64)> {
-        self.lanes.values().map(|tip| (tip.claim, tip.through))
+    /// How far the logs are counted as committed.
+    pub(crate) fn reach(&self) -> Reach {
+        let claimed = self.lanes.values();
+        let claimed = claimed.map(|tip| (tip.claim.epoch, tip.claim.lane, tip.through));
+        Reach::new(claimed.chain(self.reach.lanes()))
     }
 
     /// The open windows.
@@ -270,18 +287,18 @@ impl Snapshot {
         match &self.base {
             Base::Loaded => Ok(()),
             Base::Ended(error) => Err(error.clone()),
-            Base::Loading(why) => {
-                let why = why
-                    .as_ref()
-                    .map_or(String::new(), |why| format!(" ({why})"));
-                let message = format!(
-                    "the statistics of what is on the target are still being read{why}; wait for \
-                     `ready`"
-                );
-                Err(Error::new("statistics.loading", message))
-            }
+            Base::Loading(why) => Err(loading(why.as_ref())),
         }
     }
+}
+
+/// The error while what is on the target is not known yet.
+pub(super) fn loading(why: Option<&Error>) -> Error {
+    let why = why.map_or(String::new(), |why| format!(" ({why})"));
+    let message = format!(
+        "the statistics of what is on the target are still being read{why}; wait for `ready`"
+    );
+    Error::new("statistics.loading", message)
 }
 
 #[cfg(test)]

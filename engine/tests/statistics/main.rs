@@ -4,5 +4,6 @@ mod agreement;
 mod answers;
 mod documents;
 mod limits;
+mod logical;
 mod naive;
 mod views;

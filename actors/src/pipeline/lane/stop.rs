@@ -1,8 +1,9 @@
 //! How a lane stops: what has been fetched arrives, closed windows are committed, then a part of the
 //! lowest open one.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
-use shardmill_engine::log::Commit;
 use shardmill_engine::types::Window;
 
 use super::Lane;
@@ -38,7 +39,7 @@ impl Lane {
                 None => match self.flow.progress() {
                     Some(commit) => {
                         self.stop = StopPhase::Last;
-                        self.append(commit, ctx);
+                        self.append(Arc::new(commit), ctx);
                     }
                     None => self.stop_done(ctx),
                 },
@@ -48,13 +49,7 @@ impl Lane {
                     match self.flow.partial_commit(window, files) {
                         Ok(commit) => {
                             self.stop = StopPhase::Last;
-                            self.append(
-                                Commit {
-                                    statistics,
-                                    ..commit
-                                },
-                                ctx,
-                            );
+                            self.append_window(window, commit, statistics, ctx);
                         }
                         Err(fault) => self.fault(&fault, ctx),
                     }

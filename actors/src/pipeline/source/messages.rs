@@ -89,6 +89,7 @@ impl Handler<Committed> for Source {
             }
         }
         self.lineage.committed(claim.lane, &commit);
+        self.tell_statistics(ctx);
         self.hand_out(ctx);
         self.close_idle_lanes(ctx);
     }

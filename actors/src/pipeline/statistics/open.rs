@@ -11,7 +11,6 @@ use shardmill_engine::budget::Credit;
 use shardmill_engine::statistics::{Pane, PaneLimits};
 use shardmill_engine::types::{ClaimRef, DecodedBatch, TimestampMs, Window};
 
-use crate::error::Error;
 use crate::pipeline::context::SourceContext;
 use crate::statistics::{Held, PaneMemory};
 
@@ -37,10 +36,10 @@ struct OpenWindow {
     changed: bool,
 }
 
-/// The encoded statistics of a window, or `None` where there is nothing to say.
+/// The encoded statistics of a window; `None` where there is nothing to say.
 pub(super) struct Closed {
     pub window: Window,
-    pub object: Result<Option<(Bytes, Credit)>, Error>,
+    pub object: Option<(Bytes, Credit)>,
 }
 
 impl OpenPanes {
@@ -104,8 +103,11 @@ impl OpenPanes {
         for (window, open) in &mut self.windows {
             if std::mem::take(&mut open.changed) {
                 let pane = Arc::new(open.pane.clone());
-                let memory = None;
-                panes.push((*window, Held { pane, memory }));
+                let held = Held {
+                    pane,
+                    _memory: None,
+                };
+                panes.push((*window, held));
             }
         }
         let context = &self.context;
@@ -123,7 +125,7 @@ impl OpenPanes {
     fn close(&mut self, window: Window) -> Closed {
         let nothing = Closed {
             window,
-            object: Ok(None),
+            object: None,
         };
         let Some(mut open) = self.windows.remove(&window) else {
             return nothing;
@@ -157,7 +159,7 @@ impl OpenPanes {
         let memory = PaneMemory::charge(&context.budget, &context.meter, bytes);
         let held = Held {
             pane: Arc::new(open.pane),
-            memory: Some(Arc::new(memory)),
+            _memory: Some(Arc::new(memory)),
         };
         let now = context.host.now();
         context.live.observed(self.claim, &[(window, held)], now);
@@ -165,12 +167,15 @@ impl OpenPanes {
             let credit = context.budget.charge(bytes.len());
             Some((Bytes::from(bytes), credit))
         });
-        let object = object.map_err(|why| {
-            let message = format!(
-                "the statistics of window {window} of lane {} could not be encoded: {why}",
-                self.claim.lane
+        let object = object.unwrap_or_else(|why| {
+            tracing::error!(
+                source = %context.settings.name,
+                lane = self.claim.lane.0,
+                window = window.0,
+                why,
+                "the statistics of a window cannot be encoded; its commit is counted by its ranges"
             );
-            Error::new("statistics.encode", message)
+            None
         });
         Closed { window, object }
     }

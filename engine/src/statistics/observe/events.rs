@@ -61,10 +61,9 @@ impl<'a> Slots<'a> {
         }
     }
 
-    /// The places of what lists or maps hold, by their offsets.
-    pub(super) fn below(&self, offsets: &[i32]) -> Slots<'static> {
+    /// The `len` places of what lists or maps hold, by their offsets.
+    pub(super) fn below(&self, offsets: &[i32], len: usize) -> Slots<'static> {
         let at = |slot: usize| offsets[slot] as usize;
-        let len = at(self.len);
         let mut rows = vec![0; len];
         // What belongs to no list, or to one that is null, is no value.
         let mut held = vec![false; len];

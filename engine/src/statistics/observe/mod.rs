@@ -244,7 +244,7 @@ impl<'r> Observer<'r> {
         let offsets = array.value_offsets();
         let size = |slot: usize| i64::from(offsets[slot + 1] - offsets[slot]);
         self.containers(node, ValueType::List, slots, Some(&size));
-        let below = slots.below(offsets);
+        let below = slots.below(offsets, array.values().len());
         self.below(item, array.values(), &below, |missed| node.items(missed));
     }
 
@@ -252,7 +252,7 @@ impl<'r> Observer<'r> {
         let offsets = array.value_offsets();
         let size = |slot: usize| i64::from(offsets[slot + 1] - offsets[slot]);
         self.containers(node, ValueType::Map, slots, Some(&size));
-        let below = slots.below(offsets);
+        let below = slots.below(offsets, array.values().len());
         self.below(value, array.values(), &below, |missed| node.entries(missed));
     }
 

@@ -1,7 +1,7 @@
 //! Which values there were most often.
 
 use std::hash::BuildHasher;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -30,7 +30,8 @@ pub struct TopValues {
 
 #[derive(Clone, Debug)]
 struct Counter {
-    value: Box<str>,
+    /// Shared by the clones that readers are given.
+    value: Arc<str>,
     count: u64,
 }
 
