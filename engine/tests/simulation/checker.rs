@@ -135,6 +135,7 @@ impl Checker {
             "_lanes" => self.on_epoch(&parse(name, body)),
             "_commits" => self.on_entry(name, body, objects),
             "_checkpoints" => self.on_checkpoint(name, &parse(name, body)),
+            "_rollups" => {}
             _ => self.on_file(name),
         }
     }

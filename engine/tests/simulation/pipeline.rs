@@ -5,8 +5,10 @@ mod books;
 mod lane;
 mod process;
 mod reader;
+mod statistics;
 mod tip;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use shardmill_engine::types::WindowLength;
@@ -38,6 +40,7 @@ struct History {
     target: Target,
     kinesis: Kinesis,
     books: Arc<Mutex<Books>>,
+    rows: Arc<AtomicU64>,
     exits: Exits,
     next_process: u64,
     habits: Habits,
@@ -93,6 +96,7 @@ fn habits(random: &mut Random, start: Option<i64>) -> Habits {
         checkpoint_every: random.between(1, 12).unsigned_abs(),
         restart_lane: [0, 1, 3][random.below(3)],
         stop: [0, 100, 1_000][random.below(3)],
+        expire: [0, 0, 30][random.below(3)],
         decode: random.between(1, 3_000),
         rest: random.between(50, 2_000),
         progress_every: random.between(500, 20_000),
@@ -117,6 +121,7 @@ impl History {
         let committed: Arc<Mutex<Committed>> = Arc::default();
         let kinesis = Kinesis::new(&mut random, &plan, manners, Arc::clone(&committed));
         let books = Books::new(&kinesis, habits.window_length, start, &committed);
+        let rows = Arc::clone(&books.rows);
         let books = Arc::new(Mutex::new(books));
         let target = Target::new(Defect::None);
         let checker = start.is_none().then(|| Checker::new(habits.window_length));
@@ -135,6 +140,7 @@ impl History {
             target,
             kinesis,
             books,
+            rows,
             exits: Exits::default(),
             next_process: 1,
             habits,
@@ -146,9 +152,26 @@ impl History {
     fn start_process(&mut self, habits: Habits) -> ProcessNo {
         let number = ProcessNo(self.next_process);
         self.next_process += 1;
-        let process = Process::new(&self.world, number, &self.target, &self.kinesis, habits);
-        process.spawn(&self.exits);
+        self.process(number, habits).spawn(&self.exits);
         number
+    }
+
+    fn process(&self, number: ProcessNo, habits: Habits) -> Process {
+        let (kinesis, rows) = (&self.kinesis, &self.rows);
+        Process::new(&self.world, number, &self.target, kinesis, rows, habits)
+    }
+
+    /// Statistics are those of what is committed (I8).
+    fn check_statistics(&mut self, last: ProcessNo) {
+        self.world.crash(last);
+        let number = ProcessNo(self.next_process);
+        let process = self.process(number, self.habits.clone());
+        let done = statistics::check(&self.world, process, self.target.clone());
+        let until = self.world.now() + PATIENCE_MS;
+        while !done.load(Ordering::Relaxed) {
+            assert!(self.world.now() < until, "the statistics are never found");
+            self.run_for(1_000);
+        }
     }
 
     fn lanes(&self) -> usize {
@@ -198,6 +221,9 @@ impl History {
             let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
             let all_complete = books.complete_through() >= Some(complete);
             if all_complete && books.all_committed(self.world.now()) {
+                drop(books);
+                self.check_statistics(last);
+                let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
                 return books.figures;
             }
             let late = self.world.now() > until || self.next_process > MOST_PROCESSES;

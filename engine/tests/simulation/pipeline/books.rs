@@ -1,6 +1,7 @@
 //! Holds every commit against the stream: I1, I3, I5 and I7 by books of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -34,6 +35,9 @@ pub struct Figures {
     pub epochs: u64,
     pub claims: u64,
     pub late_comers: u64,
+    pub statistics: u64,
+    pub rollups: u64,
+    pub expired: u64,
 }
 
 impl Figures {
@@ -47,6 +51,9 @@ impl Figures {
         self.epochs += other.epochs;
         self.claims += other.claims;
         self.late_comers += other.late_comers;
+        self.statistics += other.statistics;
+        self.rollups += other.rollups;
+        self.expired += other.expired;
     }
 }
 
@@ -79,6 +86,8 @@ pub struct Books {
     positions: BTreeMap<KinesisShardId, Place>,
     /// `closed_through` of the lanes of the newest epoch.
     closed: Vec<Option<Window>>,
+    /// Rows of all commits.
+    pub rows: Arc<AtomicU64>,
     pub figures: Figures,
 }
 
@@ -96,6 +105,7 @@ impl Books {
             committed: Arc::clone(committed),
             positions: BTreeMap::new(),
             closed: Vec::new(),
+            rows: Arc::default(),
             figures: Figures::default(),
         }
     }
@@ -106,12 +116,15 @@ impl Books {
         };
         if name.starts_with("_lanes/") {
             self.on_epoch(&parse(name, body));
+        } else if name.starts_with("_rollups/") {
+            self.figures.rollups += 1;
         } else if name.starts_with("_commits/") {
             let entry: Entry = parse(name, body);
             match &entry.body {
                 EntryBody::Claim { .. } => self.figures.claims += 1,
                 EntryBody::Commit(commit) => self.on_commit(name, commit, objects),
-                EntryBody::Expire { .. } | EntryBody::Seal { .. } => {}
+                EntryBody::Expire { .. } => self.figures.expired += 1,
+                EntryBody::Seal { .. } => {}
             }
         }
     }
@@ -140,6 +153,8 @@ impl Books {
 
     fn on_commit(&mut self, name: &str, commit: &Commit, objects: &Objects) {
         self.count(commit);
+        let rows = commit.files.iter().map(|file| file.rows).sum();
+        self.rows.fetch_add(rows, Ordering::Relaxed);
         let lane = name
             .split('/')
             .nth(2)
@@ -307,6 +322,7 @@ impl Books {
     fn count(&mut self, commit: &Commit) {
         let figures = &mut self.figures;
         figures.commits += 1;
+        figures.statistics += u64::from(commit.statistics.is_some());
         figures.progress += u64::from(commit.ranges.is_empty());
         let window = commit.files.first().map(|file| file.window);
         figures.partial += u64::from(window > commit.closed_through);

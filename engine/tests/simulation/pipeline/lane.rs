@@ -5,15 +5,16 @@ use futures::future::{self, Either};
 use shardmill_engine::log::{Commit, DataFile, LaneClaimer, LaneLog, LogError, names};
 use shardmill_engine::ports::StoreError;
 use shardmill_engine::types::{FileKind, LaneId, Window};
-use shardmill_engine::window::{LaneFault, LaneLimits};
+use shardmill_engine::window::{CommitFiles, LaneFault, LaneLimits};
 
 use super::books::Identity;
 use super::process::{Exit, Process};
 use super::reader;
+use super::statistics;
 use super::tip::{Tip, commit_files};
 
 /// Why a lane ended.
-enum LaneEnd {
+pub enum LaneEnd {
     /// It starts again.
     Restart(String),
     Log(LogError),
@@ -171,6 +172,9 @@ impl Process {
                 progress_at = self.host.now() + self.habits.progress_every;
                 self.progress(log).await?;
             }
+            if self.chance(self.habits.expire) {
+                self.expire(log).await.map_err(end_by)?;
+            }
             if self.chance(self.habits.stop) {
                 self.shared().stopping = true;
             }
@@ -197,9 +201,22 @@ impl Process {
     }
 
     async fn commit_window(&self, log: &mut LaneLog, window: Window) -> Result<(), LaneEnd> {
-        let (files, rejects) = self.write(log, window).await?;
-        let files = commit_files(files, rejects);
+        let (files, content) = self.write(log, window).await?;
         let commit = self.with_tip(log.claim().lane, |tip| tip.flow.commit(window, files))?;
+        self.append_with_statistics(log, window, commit, &content)
+            .await
+    }
+
+    async fn append_with_statistics(
+        &self,
+        log: &mut LaneLog,
+        window: Window,
+        mut commit: Commit,
+        (rows, rejects): &(Vec<Identity>, Vec<Identity>),
+    ) -> Result<(), LaneEnd> {
+        let (length, counts) = (self.habits.window_length, statistics::counts(&commit));
+        let pane = statistics::observe(window, length, counts, rows, rejects);
+        commit.statistics = self.put_statistics(log, window, &pane).await?;
         self.append(log, commit).await
     }
 
@@ -222,10 +239,10 @@ impl Process {
             self.commit_window(log, window).await?;
         }
         if let Some(window) = part {
-            let (files, rejects) = self.write(log, window).await?;
-            let files = commit_files(files, rejects);
+            let (files, content) = self.write(log, window).await?;
             let commit = self.with_tip(lane, |tip| tip.flow.partial_commit(window, files))?;
-            self.append(log, commit).await?;
+            self.append_with_statistics(log, window, commit, &content)
+                .await?;
         }
         self.progress(log).await
     }
@@ -243,18 +260,17 @@ impl Process {
         log.checkpoint_if_due().await.map_err(end_by)
     }
 
-    /// Puts what the window's writer holds.
+    /// Puts what the window's writer holds: rows and rejects.
     async fn write(
         &self,
         log: &LaneLog,
         window: Window,
-    ) -> Result<(Vec<DataFile>, Vec<DataFile>), LaneEnd> {
+    ) -> Result<(CommitFiles, (Vec<Identity>, Vec<Identity>)), LaneEnd> {
         let content = self.with_tip(log.claim().lane, |tip| tip.content(window));
-        let files = self.put(log, FileKind::Data, window, content.rows).await?;
-        let rejects = self
-            .put(log, FileKind::Rejects, window, content.rejects)
-            .await?;
-        Ok((files, rejects))
+        let (rows, rejects) = (content.rows, content.rejects);
+        let files = self.put(log, FileKind::Data, window, &rows).await?;
+        let rejected = self.put(log, FileKind::Rejects, window, &rejects).await?;
+        Ok((commit_files(files, rejected), (rows, rejects)))
     }
 
     /// Puts identities as one file or two.
@@ -263,7 +279,7 @@ impl Process {
         log: &LaneLog,
         kind: FileKind,
         window: Window,
-        identities: Vec<Identity>,
+        identities: &[Identity],
     ) -> Result<Vec<DataFile>, LaneEnd> {
         if identities.is_empty() {
             return Ok(Vec::new());
@@ -279,14 +295,7 @@ impl Process {
             let name = names::file(kind, self.habits.window_length, log.claim(), window, number);
             let body = Bytes::from(serde_json::to_vec(part).expect("identities are JSON"));
             let bytes = body.len() as u64;
-            loop {
-                log.guard().await.map_err(end_by)?;
-                match self.store.put_if_absent(&name, body.clone()).await {
-                    // Nobody else writes that name: an earlier try took effect.
-                    Ok(()) | Err(StoreError::Exists { .. }) => break,
-                    Err(_) => self.rest(400).await,
-                }
-            }
+            self.put_one(log, &name, body).await?;
             files.push(DataFile {
                 name,
                 window,
@@ -296,6 +305,18 @@ impl Process {
             });
         }
         Ok(files)
+    }
+
+    /// Puts an object of the lane, guarded and asked again.
+    pub async fn put_one(&self, log: &LaneLog, name: &str, body: Bytes) -> Result<(), LaneEnd> {
+        loop {
+            log.guard().await.map_err(end_by)?;
+            match self.store.put_if_absent(name, body.clone()).await {
+                // Nobody else writes that name: an earlier try took effect.
+                Ok(()) | Err(StoreError::Exists { .. }) => return Ok(()),
+                Err(_) => self.rest(400).await,
+            }
+        }
     }
 }
 

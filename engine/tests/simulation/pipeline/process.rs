@@ -1,6 +1,7 @@
 //! A process that runs the real readers, lineage, flows and logs over a simulated stream and target.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
@@ -33,6 +34,8 @@ pub struct Habits {
     pub restart_lane: u64,
     /// The process stops in good order.
     pub stop: u64,
+    /// A lane expires what is older than some windows.
+    pub expire: u64,
     /// Decoding a batch takes so long at most, ms.
     pub decode: i64,
     /// The longest rest between two rounds of a lane, ms.
@@ -67,6 +70,8 @@ pub struct Process {
     pub stream: Arc<dyn Stream>,
     pub habits: Habits,
     pub budget: Budget,
+    /// Rows of all commits that are on the target.
+    committed_rows: Arc<AtomicU64>,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -86,6 +91,7 @@ impl Process {
         number: ProcessNo,
         target: &Target,
         kinesis: &Kinesis,
+        committed_rows: &Arc<AtomicU64>,
         habits: Habits,
     ) -> Self {
         let host = SimulatedHost {
@@ -100,6 +106,7 @@ impl Process {
             stream: kinesis.for_process(world, number),
             budget: Budget::new(habits.budget + habits.lanes * habits.fetch_bytes),
             habits,
+            committed_rows: Arc::clone(committed_rows),
             shared: Arc::default(),
         }
     }
@@ -123,6 +130,10 @@ impl Process {
 
     pub fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn committed_rows(&self) -> u64 {
+        self.committed_rows.load(Ordering::Relaxed)
     }
 
     pub fn chance(&self, one_in: u64) -> bool {
@@ -194,6 +205,8 @@ impl Process {
             FuturesUnordered::new();
         work.push(Box::pin(self.clean_hourly(cleanup)));
         work.push(Box::pin(self.list_now_and_then()));
+        work.push(Box::pin(self.roll_now_and_then()));
+        work.push(Box::pin(self.ask_now_and_then()));
         let mut running = lanes.len();
         for lane in lanes {
             work.push(Box::pin(self.run_lane(lane)));
