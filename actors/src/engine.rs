@@ -21,6 +21,7 @@ use crate::pipeline::{
     Fault, Schemas, Settings, Source, SourceContext, SourceKey, StopSource, StopSourceNow, Workers,
 };
 use crate::progress::Meter;
+use crate::statistics::LiveView;
 
 /// The threads and the memory that data sources share.
 ///
@@ -46,6 +47,7 @@ pub(crate) struct StartSource {
     source: Box<DataSource>,
     ports: Ports,
     meter: Arc<Meter>,
+    live: Arc<LiveView>,
     commits: broadcast::Sender<CommittedWindow>,
     outcome: watch::Sender<Option<Outcome>>,
 }
@@ -133,11 +135,13 @@ impl Shardmill {
         let settings = Settings::of(&source);
         let key = self.next_key.fetch_add(1, Ordering::Relaxed);
         let meter = Arc::new(Meter::new(&settings.name, self.host.now()));
+        let live = Arc::new(LiveView::new(settings.statistics.clone(), self.host.now()));
         let (commits, _) = broadcast::channel(Subscription::CAPACITY);
         let (outcome, ended) = watch::channel(None);
         let handle = Handle::new(
             key,
             Arc::clone(&meter),
+            Arc::clone(&live),
             self.budget.clone(),
             Arc::clone(&self.host),
             self.commands.clone(),
@@ -150,6 +154,7 @@ impl Shardmill {
             source: Box::new(source),
             ports,
             meter,
+            live,
             commits,
             outcome,
         };
@@ -214,6 +219,7 @@ impl World {
             source,
             ports,
             meter,
+            live,
             commits,
             outcome,
         } = start;
@@ -221,6 +227,7 @@ impl World {
             Ok(ports) => ports,
             Err(error) => {
                 meter.set_state("failed");
+                live.ended(Some(&error));
                 outcome.send_replace(Some(Err(error)));
                 return;
             }
@@ -238,6 +245,7 @@ impl World {
             workers: Arc::clone(&self.workers),
             schemas,
             meter,
+            live,
             faults,
             pressure: self.pressure.clone(),
             decided: OnceLock::new(),

@@ -13,6 +13,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use crate::engine::Command;
 use crate::error::Error;
 use crate::progress::{Meter, Progress};
+use crate::statistics::{LiveView, Statistics};
 
 /// How a source ended.
 pub(crate) type Outcome = Result<(), Error>;
@@ -83,6 +84,7 @@ pub struct Handle {
 struct Shared {
     key: u64,
     meter: Arc<Meter>,
+    live: Arc<LiveView>,
     budget: Budget,
     host: Arc<dyn Host>,
     commands: mpsc::UnboundedSender<Command>,
@@ -110,6 +112,7 @@ impl Handle {
     pub(crate) fn new(
         key: u64,
         meter: Arc<Meter>,
+        live: Arc<LiveView>,
         budget: Budget,
         host: Arc<dyn Host>,
         commands: mpsc::UnboundedSender<Command>,
@@ -121,6 +124,7 @@ impl Handle {
         let shared = Shared {
             key,
             meter,
+            live,
             budget,
             host,
             commands,
@@ -138,6 +142,12 @@ impl Handle {
         self.shared
             .meter
             .snapshot(&self.shared.budget, self.shared.host.now())
+    }
+
+    /// The statistics of the source: what is committed and what is live, as one. They can be asked
+    /// after the handle is gone, and do not keep the source running.
+    pub fn statistics(&self) -> Statistics {
+        Statistics::of(Arc::clone(&self.shared.live))
     }
 
     /// The sample of a new source that its format was decided by: a preview, and no committed data.

@@ -13,9 +13,11 @@ mod pipeline;
 pub mod preview;
 pub mod probe;
 pub mod progress;
+pub mod statistics;
 
 pub use engine::Shardmill;
 pub use error::Error;
 pub use handle::{CommittedWindow, Handle, News, Subscription};
 pub use preview::{preview, preview_blocking};
 pub use shardmill_engine::{log, ports, types};
+pub use statistics::Statistics;

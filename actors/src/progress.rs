@@ -5,7 +5,7 @@
 //! for each source, without a lock on the data path but the histograms' own, taken once a batch.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use dashmap::DashMap;
@@ -45,6 +45,8 @@ pub struct Progress {
     pub lane_restarts: u64,
     /// Calls that were made again: throttled, failed or unanswered.
     pub retries: RetryProgress,
+    /// What statistics hold, and what they had to give up.
+    pub statistics: StatisticsProgress,
     /// Kinesis shards that are read, by id.
     pub shards: BTreeMap<String, ShardProgress>,
     /// Latencies by stage.
@@ -105,6 +107,27 @@ pub struct RetryProgress {
     pub registry: u64,
 }
 
+/// Statistics of the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StatisticsProgress {
+    /// Whether what was committed before this process began is known, so that questions are
+    /// answered.
+    pub loaded: bool,
+    /// Bytes that they hold of the memory budget.
+    pub memory: u64,
+    /// Windows that have counts only, because their statistics panicked.
+    pub damaged_windows: u64,
+    /// Fields of windows that were closed by this process whose sketches were given up for
+    /// `max_bytes_per_window`.
+    pub given_up_sketches: u64,
+    /// Fields of windows that were closed by this process which were not tracked, for `max_fields`
+    /// or `max_bytes_per_window`.
+    pub dropped_fields: u64,
+    /// Commits whose statistics were not on the target or could not be read; they are counted by
+    /// their ranges.
+    pub missing_panes: u64,
+}
+
 /// One Kinesis shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ShardProgress {
@@ -140,6 +163,14 @@ pub struct Latencies {
     pub put: Quantiles,
     /// From the arrival of a window's last record at Kinesis to its commit.
     pub arrival_to_commit: Quantiles,
+    /// Taking batches into the statistics.
+    pub observe: Quantiles,
+    /// From the moment the engine has a batch of records until statistics show it; to the
+    /// millisecond.
+    pub arrival_to_statistics: Quantiles,
+    /// From the arrival of a batch's last record at Kinesis until statistics show it; to the
+    /// millisecond.
+    pub ingest_delay: Quantiles,
 }
 
 /// Quantiles of a latency in microseconds, to three digits.
@@ -177,6 +208,35 @@ pub(crate) struct Meter {
     pub(crate) encode: Latency,
     pub(crate) put: Latency,
     pub(crate) arrival_to_commit: Latency,
+    pub(crate) observe: Latency,
+    pub(crate) arrival_to_statistics: Latency,
+    pub(crate) ingest_delay: Latency,
+    pub(crate) statistics: StatisticsCounters,
+}
+
+/// What statistics hold, and what they had to give up: see [`StatisticsProgress`].
+#[derive(Default)]
+pub(crate) struct StatisticsCounters {
+    pub(crate) loaded: AtomicBool,
+    pub(crate) memory: AtomicI64,
+    pub(crate) damaged_windows: AtomicU64,
+    pub(crate) given_up_sketches: AtomicU64,
+    pub(crate) dropped_fields: AtomicU64,
+    pub(crate) missing_panes: AtomicU64,
+}
+
+impl StatisticsCounters {
+    fn snapshot(&self) -> StatisticsProgress {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StatisticsProgress {
+            loaded: self.loaded.load(Ordering::Relaxed),
+            memory: u64::try_from(self.memory.load(Ordering::Relaxed)).unwrap_or(0),
+            damaged_windows: load(&self.damaged_windows),
+            given_up_sketches: load(&self.given_up_sketches),
+            dropped_fields: load(&self.dropped_fields),
+            missing_panes: load(&self.missing_panes),
+        }
+    }
 }
 
 struct State {
@@ -218,6 +278,10 @@ impl Meter {
             encode: Latency::new(),
             put: Latency::new(),
             arrival_to_commit: Latency::new(),
+            observe: Latency::new(),
+            arrival_to_statistics: Latency::new(),
+            ingest_delay: Latency::new(),
+            statistics: StatisticsCounters::default(),
         }
     }
 
@@ -326,6 +390,7 @@ impl Meter {
                 target: load(&self.target_retries),
                 registry: load(&self.registry_retries),
             },
+            statistics: self.statistics.snapshot(),
             shards,
             latencies: Latencies {
                 fetch: self.fetch.quantiles(),
@@ -333,6 +398,9 @@ impl Meter {
                 encode: self.encode.quantiles(),
                 put: self.put.quantiles(),
                 arrival_to_commit: self.arrival_to_commit.quantiles(),
+                observe: self.observe.quantiles(),
+                arrival_to_statistics: self.arrival_to_statistics.quantiles(),
+                ingest_delay: self.ingest_delay.quantiles(),
             },
             actors: self
                 .actors

@@ -199,6 +199,7 @@ impl Lake {
             to: payloads.last().unwrap().sequence.clone(),
             arrival_at_to: arrival,
             records: payloads.len() as u64,
+            received: 0,
         };
         PayloadBatch {
             head,

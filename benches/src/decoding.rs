@@ -90,6 +90,7 @@ pub fn batch(
         to: last.sequence.clone(),
         arrival_at_to: last.arrival,
         records: payloads.len() as u64,
+        received: 0,
     };
     let credit = budget.charge(payloads.iter().map(|payload| payload.data.len()).sum());
     PayloadBatch {

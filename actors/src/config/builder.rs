@@ -298,6 +298,26 @@ impl DataSourceBuilder {
         self.number("parquet.max_columns", columns as u64)
     }
 
+    /// Whether every field of the events has statistics.
+    pub fn real_time_statistics(self, real_time: bool) -> Self {
+        self.value("statistics.real_time", Value::Bool(real_time))
+    }
+
+    /// Most bytes of the statistics of one window of one lane.
+    pub fn statistics_max_bytes_per_window(self, bytes: usize) -> Self {
+        self.number("statistics.max_bytes_per_window", bytes as u64)
+    }
+
+    /// Most fields that have statistics.
+    pub fn statistics_max_fields(self, fields: usize) -> Self {
+        self.number("statistics.max_fields", fields as u64)
+    }
+
+    /// Most frequent values that are kept of a field.
+    pub fn statistics_top_values(self, values: usize) -> Self {
+        self.number("statistics.top_values", values as u64)
+    }
+
     /// Memory for everything that is read and not yet on the target, in bytes.
     pub fn memory_budget(self, bytes: usize) -> Self {
         self.number("engine.memory_budget", bytes as u64)

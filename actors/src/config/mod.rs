@@ -21,8 +21,8 @@ mod written;
 
 pub use builder::DataSourceBuilder;
 pub use memory::{
-    FETCH_BYTES, FETCH_EXPANSION, MAX_OPEN_WINDOWS, MIN_OPEN_WINDOWS, MemoryPlan, OPEN_FILES,
-    UNSENT_PART_BYTES,
+    FETCH_BYTES, FETCH_EXPANSION, LIFETIME_STATISTICS, MAX_OPEN_WINDOWS, MIN_OPEN_WINDOWS,
+    MemoryPlan, OPEN_FILES, UNSENT_PART_BYTES,
 };
 pub use problem::{At, ConfigError, Problem};
 pub use registry::{ConfluentSettings, RegistryCredentials, RegistrySettings, Secret};
@@ -34,8 +34,8 @@ pub use shardmill_engine::decode::{
 };
 pub use shardmill_engine::parquet::{Compression, ParquetOptions};
 pub use source::{
-    Connection, ContentSettings, DataSource, EngineSettings, KinesisSettings, TargetSettings,
-    TargetUrl,
+    Connection, ContentSettings, DataSource, EngineSettings, KinesisSettings, StatisticsSettings,
+    TargetSettings, TargetUrl,
 };
 pub use value::{Kind, StartFrom, format_size};
 #[cfg(feature = "cli")]

@@ -212,6 +212,45 @@ const OUT: &[Key] = &[
         example: "[\"user.id\", \"_partition_key\"]",
     },
     Key {
+        path: "statistics.real_time",
+        kind: Kind::Bool,
+        default: Default::Value("true"),
+        meaning: "Whether every field of the events has statistics. `false` leaves counts and \
+                  rejects by code.",
+        example: "false",
+    },
+    Key {
+        path: "statistics.max_bytes_per_window",
+        kind: Kind::Size {
+            min: 64 * KIB,
+            max: GIB,
+        },
+        default: Default::Value("4 MiB"),
+        meaning: "Most bytes of the statistics of one window of one lane. Past it the sparsest \
+                  fields give up what is estimated first.",
+        example: "\"16 MiB\"",
+    },
+    Key {
+        path: "statistics.max_fields",
+        kind: Kind::Integer {
+            min: 1,
+            max: 1_000_000,
+        },
+        default: Default::Value("10000"),
+        meaning: "Most fields that have statistics. Past it the sparsest go first.",
+        example: "2000",
+    },
+    Key {
+        path: "statistics.top_values",
+        kind: Kind::Integer {
+            min: 1,
+            max: 10_000,
+        },
+        default: Default::Value("100"),
+        meaning: "Most frequent values that are kept of a field.",
+        example: "20",
+    },
+    Key {
         path: "engine.memory_budget",
         kind: Kind::Size { min: MIB, max: TIB },
         default: Default::Value("256 MiB"),
@@ -281,7 +320,6 @@ pub const PLANNED: &[(&str, &str)] = &[
     ("kinesis.end_read_at", "a bounded read"),
     ("target.retention", "retention"),
     ("target.store_raw_data", "the raw copy"),
-    ("statistics", "statistics"),
     ("engine.serve", "the HTTP side"),
     ("lookup", "lookup tables"),
     ("output", "outputs"),

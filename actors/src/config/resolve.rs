@@ -12,7 +12,8 @@ use super::memory::{MIN_OPEN_WINDOWS, MemoryPlan};
 use super::problem::{Report, nearest};
 use super::reference::{self, Default, Key};
 use super::source::{
-    Connection, DataSource, EngineSettings, KinesisSettings, TargetSettings, TargetUrl,
+    Connection, DataSource, EngineSettings, KinesisSettings, StatisticsSettings, TargetSettings,
+    TargetUrl,
 };
 use super::value::{StartFrom, Value, format_size};
 
@@ -34,13 +35,17 @@ pub(super) fn resolve(
     let parallel = shards
         .zip(lanes)
         .and_then(|(shards, lanes)| resolver.lanes(shards, lanes));
-    let engine = parallel.and_then(|lanes| resolver.engine(lanes));
+    let statistics = resolver.statistics();
+    let engine = parallel
+        .zip(statistics.as_ref())
+        .and_then(|(lanes, statistics)| resolver.engine(lanes, statistics));
     Some(DataSource {
         name: name?,
         kinesis: kinesis?,
         content: content?,
         target: target?,
         parquet: parquet?,
+        statistics: statistics?,
         engine: engine?,
         window_length: WindowLength::MINUTE,
     })
@@ -269,12 +274,25 @@ impl Resolver<'_, '_> {
         u32::try_from(lanes).ok()
     }
 
-    fn engine(&mut self, lanes: u32) -> Option<EngineSettings> {
+    fn statistics(&self) -> Option<StatisticsSettings> {
+        Some(StatisticsSettings {
+            real_time: self.value("statistics.real_time") == Some(Value::Bool(true)),
+            max_bytes_per_window: self.size("statistics.max_bytes_per_window")?,
+            max_fields: self.size("statistics.max_fields")?,
+            top_values: self.size("statistics.top_values")?,
+        })
+    }
+
+    fn engine(&mut self, lanes: u32, statistics: &StatisticsSettings) -> Option<EngineSettings> {
         let path = "engine.memory_budget";
         let budget = self.number(path)?;
-        let memory = MemoryPlan::new(budget, lanes);
+        let statistics = match statistics.real_time {
+            true => statistics.max_bytes_per_window as u64,
+            false => 0,
+        };
+        let memory = MemoryPlan::new(budget, lanes, statistics);
         if memory.is_none() {
-            let least = MemoryPlan::least(lanes);
+            let least = MemoryPlan::least(lanes, statistics);
             let message = format!(
                 "`{path}` is {}: with {lanes} lane{} it must be at least {}",
                 format_size(budget),
@@ -283,9 +301,10 @@ impl Resolver<'_, '_> {
             );
             let help = format!(
                 "a lane needs {} for one fetch and {} for each of at least {MIN_OPEN_WINDOWS} open \
-                 windows",
+                 windows, {} of these for statistics",
                 format_size(MemoryPlan::KEPT_FETCH),
-                format_size(MemoryPlan::OPEN_WINDOW),
+                format_size(MemoryPlan::open_window(statistics)),
+                format_size(statistics),
             );
             // Where the budget is the default, the lanes are what was written.
             let span = self

@@ -27,6 +27,7 @@ pub struct DataSource {
     pub(super) content: ContentSettings,
     pub(super) target: TargetSettings,
     pub(super) parquet: ParquetOptions,
+    pub(super) statistics: StatisticsSettings,
     pub(super) engine: EngineSettings,
     pub(super) window_length: WindowLength,
 }
@@ -90,6 +91,20 @@ pub enum TargetUrl {
         /// The prefix.
         prefix: String,
     },
+}
+
+/// `[statistics]`: what is known about events, live and of the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatisticsSettings {
+    /// Whether fields have statistics; without it there are counts and rejects only.
+    pub real_time: bool,
+    /// Most bytes of one window of one lane.
+    pub max_bytes_per_window: usize,
+    /// Most fields.
+    pub max_fields: usize,
+    /// Values of a field that are counted one by one.
+    pub top_values: usize,
 }
 
 /// `[engine]`: what the process may use.
@@ -252,6 +267,11 @@ impl DataSource {
     /// `[parquet]`: how files are written.
     pub fn parquet(&self) -> &ParquetOptions {
         &self.parquet
+    }
+
+    /// `[statistics]`: what is known about events.
+    pub fn statistics(&self) -> &StatisticsSettings {
+        &self.statistics
     }
 
     /// What the process may use.

@@ -65,6 +65,13 @@ fn the_smallest_configuration_has_every_default() {
     assert_eq!(source.content().options, auto);
     assert!(!source.content().wait_for_data);
     assert_eq!(source.parquet(), &ParquetOptions::default());
+    let statistics = source.statistics();
+    assert!(statistics.real_time);
+    assert_eq!(statistics.max_bytes_per_window, 4 << 20);
+    assert_eq!(
+        (statistics.max_fields, statistics.top_values),
+        (10_000, 100)
+    );
     assert_eq!(source.engine().memory.budget, 256 << 20);
     assert_eq!(source.engine().stop_deadline, Duration::from_secs(30));
     assert!(source.engine().threads >= 1);
@@ -128,7 +135,8 @@ fn the_builder_and_toml_make_the_same_data_source() {
     let text = with(
         "shards = 4\nread_from = \"start\"",
         "execution_parallelism = 3\n[content]\nformat = \"json\"\ncompression = \
-         \"snappy_raw\"\nmax_expanded_size = \"1 MiB\"\nmax_expansion_ratio = 9",
+         \"snappy_raw\"\nmax_expanded_size = \"1 MiB\"\nmax_expansion_ratio = 9\n\
+         [statistics]\nmax_bytes_per_window = \"1 MiB\"\nmax_fields = 50\ntop_values = 7",
     );
     let built = DataSource::builder("clicks")
         .stream("clickstream")
@@ -140,6 +148,10 @@ fn the_builder_and_toml_make_the_same_data_source() {
         .max_expansion_ratio(9)
         .target("s3://lake/events")
         .execution_parallelism(3)
+        .real_time_statistics(true)
+        .statistics_max_bytes_per_window(1 << 20)
+        .statistics_max_fields(50)
+        .statistics_top_values(7)
         .build();
     assert_eq!(built.unwrap(), read(&text).unwrap());
 }
@@ -243,7 +255,7 @@ fn keys_that_are_still_to_come_say_so() {
     for text in [
         with("fan_out = \"consumer\"", ""),
         with("", "retention = \"30 days\""),
-        with("", "[statistics]\nreal_time = true"),
+        with("", "[[output]]\nname = \"x\""),
         with("", "[[lookup]]\nname = \"x\""),
     ] {
         assert_eq!(only_problem(&text).code, "config.not_yet", "{text}");
@@ -280,7 +292,7 @@ fn a_budget_that_is_too_small_says_the_least_that_would_do() {
     let small = with("", "[engine]\nmemory_budget = \"32 MiB\"");
     let problem = only_problem(&small);
     assert_eq!(problem.code, "config.memory_budget");
-    let least = format_size(MemoryPlan::least(1));
+    let least = format_size(MemoryPlan::least(1, 4 << 20));
     assert!(
         problem.message.ends_with(&format!("at least {least}")),
         "{}",
@@ -291,6 +303,12 @@ fn a_budget_that_is_too_small_says_the_least_that_would_do() {
         read(&enough).unwrap().engine().memory.max_open_windows,
         MIN_OPEN_WINDOWS
     );
+
+    let bare = format_size(MemoryPlan::least(1, 0));
+    let bare = format!("[engine]\nmemory_budget = \"{bare}\"\n");
+    assert_eq!(only_problem(&with("", &bare)).code, "config.memory_budget");
+    let bare = with("", &format!("{bare}[statistics]\nreal_time = false"));
+    assert!(read(&bare).is_ok(), "counters take nothing of the budget");
 
     let lanes = with("shards = 9", "execution_parallelism = 8");
     assert_eq!(

@@ -116,6 +116,14 @@ impl DataSource {
             target.execution_parallelism.into(),
         );
         self.of_files(&mut put);
+        let statistics = &self.statistics;
+        put("statistics.real_time", statistics.real_time.into());
+        put(
+            "statistics.max_bytes_per_window",
+            statistics.max_bytes_per_window.into(),
+        );
+        put("statistics.max_fields", statistics.max_fields.into());
+        put("statistics.top_values", statistics.top_values.into());
         put("engine.memory_budget", self.engine.memory.budget.into());
         if std::thread::available_parallelism().map_or(1, usize::from) != self.engine.threads {
             put("engine.threads", self.engine.threads.into());

@@ -19,10 +19,10 @@ use super::context::SourceContext;
 use super::lifeline::Lifeline;
 use crate::error::Error;
 
-/// Append this commit.
+/// Append this commit. Answered with the number of its entry.
 #[derive(Message)]
-#[rtype(result = "Result<(), Error>")]
-pub(crate) struct Append(pub Box<Commit>);
+#[rtype(result = "Result<u64, Error>")]
+pub(crate) struct Append(pub Arc<Commit>);
 
 /// The next entry shall record how far clean-up is through.
 #[derive(Message)]
@@ -35,7 +35,7 @@ pub(crate) struct NoteCleaned(pub Cleaned);
 pub(crate) struct GiveBack;
 
 enum Command {
-    Append(Box<Commit>, oneshot::Sender<Result<(), Error>>),
+    Append(Arc<Commit>, oneshot::Sender<Result<u64, Error>>),
     GiveBack(oneshot::Sender<Option<Box<LaneLog>>>),
 }
 
@@ -85,9 +85,10 @@ impl Committer {
             match command {
                 Command::Append(commit, answer) => {
                     let begun = Instant::now();
-                    let appended = log.append(*commit).await;
+                    let appended = log.append(Commit::clone(&commit)).await;
                     context.meter.put.record(begun.elapsed().as_micros() as u64);
                     let put = appended.is_ok();
+                    let appended = appended.map(|()| log.folded().entry);
                     // A lane that has ended asks no more.
                     let _ = answer.send(appended.map_err(|error| public(&error)));
                     if put && let Err(error) = log.checkpoint_if_due().await {
@@ -150,7 +151,7 @@ impl Actor for Committer {
 }
 
 impl Handler<Append> for Committer {
-    type Result = ResponseFuture<Result<(), Error>>;
+    type Result = ResponseFuture<Result<u64, Error>>;
 
     fn handle(&mut self, Append(commit): Append, ctx: &mut Self::Context) -> Self::Result {
         self.queue(

@@ -10,6 +10,7 @@ use super::schemas::Schemas;
 use super::settings::Settings;
 use super::workers::{DecodePlan, SourceKey, Workers};
 use crate::progress::Meter;
+use crate::statistics::LiveView;
 
 /// The world of one source: its ports, its settings, and what it shares with other sources.
 pub(crate) struct SourceContext {
@@ -23,6 +24,8 @@ pub(crate) struct SourceContext {
     /// The schemas of payloads, where a registry has them.
     pub schemas: Arc<Schemas>,
     pub meter: Arc<Meter>,
+    /// What is known at the moment, for whoever asks.
+    pub live: Arc<LiveView>,
     pub faults: FaultSender,
     /// Counts how often a reader found no credit; lanes answer by encoding early.
     pub pressure: tokio::sync::watch::Sender<u64>,

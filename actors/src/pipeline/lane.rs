@@ -1,11 +1,12 @@
 //! The lane: one of `execution_parallelism` independent paths.
 //!
-//! Does: routes decoded batches to the writer of their window, closes windows in order, sends the
-//! committer one commit at a time. Does not own: when a window may close or what a commit says (the
-//! lane's flow does), the log, or Kinesis. Receives: decoded batches, controls, Kinesis shards that
-//! enter or may be forgotten. Emits: batches to window writers, commits to the committer, ends and
-//! commits to the source, its tip to its readers. Bound: the batches' credit, and
-//! `max_open_windows` through the tip. On failure: it reports the fault, which ends its claim.
+//! Does: routes decoded batches to the writer of their window and to its statistics, closes windows
+//! in order, sends the committer one commit at a time. Does not own: when a window may close or what
+//! a commit says (the lane's flow does), the log, or Kinesis. Receives: decoded batches, controls,
+//! Kinesis shards that enter or may be forgotten. Emits: batches to window writers and statistics,
+//! commits to the committer, ends and commits to the source, its tip to its readers. Bound: the
+//! batches' credit, and `max_open_windows` through the tip. On failure: it reports the fault, which
+//! ends its claim.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,16 +14,15 @@ use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use shardmill_engine::budget::KeptFetch;
-use shardmill_engine::log::{Commit, Guard, LaneLog};
+use shardmill_engine::log::{Commit, Guard, LaneLog, StatisticsObject};
 use shardmill_engine::schema::Schema;
-use shardmill_engine::types::{
-    ClaimRef, DecodedBatch, KinesisShardId, ReadFrom, TimestampMs, Window,
-};
-use shardmill_engine::window::{CommitFiles, LaneFault, LaneFlow, LaneLimits};
+use shardmill_engine::types::{ClaimRef, KinesisShardId, ReadFrom, TimestampMs, Window};
+use shardmill_engine::window::{LaneFault, LaneFlow, LaneLimits};
 use tokio::sync::{oneshot, watch};
 
 mod messages;
 mod stop;
+mod writing;
 
 pub(crate) use messages::{
     Arrived, Control, EndClaim, Enter, Forget, LaneClean, OthersClosed, StopLane,
@@ -30,6 +30,7 @@ pub(crate) use messages::{
 
 use messages::Pressure;
 use stop::StopPhase;
+use writing::{StatisticsSlot, WriterSlot};
 
 use super::committer::{Append, Committer};
 use super::context::SourceContext;
@@ -37,7 +38,8 @@ use super::lifeline::Lifeline;
 use super::settings::FETCH_BYTES;
 use super::shard_reader::{EndReading, Read, ShardReader};
 use super::source::{Committed, EndReached, Source};
-use super::window_writer::{Abandon, Add, EncodeEarly, Finish, WindowFiles, WindowWriter};
+use super::statistics::{EndStatistics, LaneStatistics};
+use super::window_writer::{Abandon, EncodeEarly};
 use crate::error::Error;
 use crate::progress::ShardProgress;
 
@@ -61,22 +63,6 @@ pub(crate) struct LanePlan {
     pub format: u64,
 }
 
-struct WriterSlot {
-    writer: Addr<WindowWriter>,
-    outbox: Vec<DecodedBatch>,
-    sending: bool,
-    /// Bytes that the writer held unencoded when it answered last.
-    held: usize,
-    finish: FinishState,
-}
-
-enum FinishState {
-    Open,
-    Wanted,
-    Asked,
-    Done(WindowFiles),
-}
-
 struct Reader {
     addr: Addr<ShardReader>,
     shards: usize,
@@ -96,6 +82,7 @@ pub(crate) struct Lane {
     reader_slots: Vec<Reader>,
     kept: KeptFetch,
     writers: BTreeMap<Window, WriterSlot>,
+    statistics: StatisticsSlot,
     closing: VecDeque<Window>,
     committing: bool,
     /// Ends that the source has not answered yet.
@@ -124,9 +111,12 @@ impl Lane {
             window_limit: flow.window_limit(),
             watermark_shard: flow.watermark_shard(),
         });
+        let guard = log.guard_handle();
+        context.live.claimed(claim, log.folded().entry, log.state());
+        let statistics = LaneStatistics::new(Arc::clone(&context), claim, guard.clone());
         Self {
             lifeline: Lifeline::new(name.clone(), Some(claim), context.faults.clone()),
-            guard: log.guard_handle(),
+            guard,
             committer: Committer::new(Arc::clone(&context), log).start(),
             kept: context.budget.keep(FETCH_BYTES),
             context,
@@ -138,6 +128,7 @@ impl Lane {
             schema,
             reader_slots: Vec::new(),
             writers: BTreeMap::new(),
+            statistics: StatisticsSlot::new(statistics.start()),
             closing: VecDeque::new(),
             committing: false,
             ends_told: 0,
@@ -200,96 +191,6 @@ impl Lane {
         ctx.spawn(sent.into_actor(self).map(|_, _, _| ()));
     }
 
-    fn arrived(&mut self, batch: DecodedBatch, ctx: &mut Context<Self>) {
-        match self.flow.batch(batch) {
-            Ok(batches) => {
-                for batch in batches {
-                    self.route(batch, ctx);
-                }
-                self.advance(ctx);
-            }
-            Err(fault) => self.fault(&fault, ctx),
-        }
-    }
-
-    fn route(&mut self, batch: DecodedBatch, ctx: &mut Context<Self>) {
-        if batch.rows.is_empty() && batch.rejects.is_empty() {
-            return;
-        }
-        let window = batch.head.window;
-        if !self.writers.contains_key(&window) {
-            let writer = WindowWriter::new(
-                Arc::clone(&self.context),
-                self.claim,
-                window,
-                Arc::clone(&self.schema),
-                self.guard.clone(),
-            );
-            let slot = WriterSlot {
-                writer: writer.start(),
-                outbox: Vec::new(),
-                sending: false,
-                held: 0,
-                finish: FinishState::Open,
-            };
-            self.context
-                .meter
-                .windows_open
-                .fetch_add(1, Ordering::Relaxed);
-            self.writers.insert(window, slot);
-        }
-        if let Some(slot) = self.writers.get_mut(&window) {
-            slot.outbox.push(batch);
-        }
-        self.feed(window, ctx);
-    }
-
-    /// Sends a writer what waits for it, one message at a time; then the order to finish.
-    fn feed(&mut self, window: Window, ctx: &mut Context<Self>) {
-        let Some(slot) = self.writers.get_mut(&window) else {
-            return;
-        };
-        if slot.sending {
-            return;
-        }
-        if !slot.outbox.is_empty() {
-            slot.sending = true;
-            let sent = slot.writer.send(Add(std::mem::take(&mut slot.outbox)));
-            ctx.spawn(sent.into_actor(self).map(move |held, lane, ctx| {
-                if let Some(slot) = lane.writers.get_mut(&window) {
-                    slot.sending = false;
-                    slot.held = held.unwrap_or(0);
-                }
-                lane.feed(window, ctx);
-            }));
-        } else if matches!(slot.finish, FinishState::Wanted) {
-            slot.finish = FinishState::Asked;
-            let sent = slot.writer.send(Finish);
-            ctx.spawn(sent.into_actor(self).map(move |files, lane, ctx| {
-                let files = files.unwrap_or_else(|_| {
-                    let message = format!("the writer of window {window} has died");
-                    Err(Error::new("engine.actor_died", message))
-                });
-                match files {
-                    Ok(files) => {
-                        if let Some(slot) = lane.writers.get_mut(&window) {
-                            slot.finish = FinishState::Done(files);
-                        }
-                        lane.advance(ctx);
-                    }
-                    Err(error) => lane.fail(error, ctx),
-                }
-            }));
-        }
-    }
-
-    fn finish(&mut self, window: Window, ctx: &mut Context<Self>) {
-        if let Some(slot) = self.writers.get_mut(&window) {
-            slot.finish = FinishState::Wanted;
-        }
-        self.feed(window, ctx);
-    }
-
     /// Does whatever has become possible: close, commit, tell.
     fn advance(&mut self, ctx: &mut Context<Self>) {
         for end in self.flow.ends_reached() {
@@ -337,59 +238,37 @@ impl Lane {
         let Some(window) = self.closing.front().copied() else {
             return;
         };
-        let Some(files) = self.take_files(window) else {
+        let Some((files, statistics)) = self.take_files(window) else {
             return;
         };
         self.closing.pop_front();
         match self.flow.commit(window, files) {
-            Ok(commit) => self.append(commit, ctx),
+            Ok(commit) => self.append_window(window, commit, statistics, ctx),
             Err(fault) => self.fault(&fault, ctx),
         }
     }
 
-    /// The files of a window that is finished, or of one that never had a row.
-    fn take_files(&mut self, window: Window) -> Option<CommitFiles> {
-        let files = match self.writers.get(&window) {
-            None => WindowFiles {
-                schema: Arc::clone(&self.schema),
-                ..WindowFiles::default()
-            },
-            Some(WriterSlot {
-                finish: FinishState::Done(_),
-                ..
-            }) => {
-                let slot = self.writers.remove(&window)?;
-                self.context
-                    .meter
-                    .windows_open
-                    .fetch_sub(1, Ordering::Relaxed);
-                match slot.finish {
-                    FinishState::Done(files) => files,
-                    _ => return None,
-                }
-            }
-            Some(_) => return None,
-        };
-        let schema = self.schema.merge(&files.schema);
-        let changed = schema != *self.schema;
-        if changed {
-            self.schema = Arc::new(schema);
-        }
-        Some(CommitFiles {
-            files: files.files,
-            rejects: files.rejects,
-            schema: changed.then(|| Arc::clone(&self.schema)),
-            format: self.plan.format,
-        })
+    /// Appends the commit of a window with its statistics.
+    fn append_window(
+        &mut self,
+        window: Window,
+        mut commit: Commit,
+        statistics: Option<StatisticsObject>,
+        ctx: &mut Context<Self>,
+    ) {
+        commit.statistics = statistics;
+        let commit = Arc::new(commit);
+        self.context.live.committing(self.claim, window, &commit);
+        self.append(commit, ctx);
     }
 
-    fn append(&mut self, commit: Commit, ctx: &mut Context<Self>) {
+    fn append(&mut self, commit: Arc<Commit>, ctx: &mut Context<Self>) {
         self.committing = true;
-        let sent = self.committer.send(Append(Box::new(commit.clone())));
+        let sent = self.committer.send(Append(Arc::clone(&commit)));
         ctx.spawn(sent.into_actor(self).map(move |answer, lane, ctx| {
             lane.committing = false;
             match answer {
-                Ok(Ok(())) => lane.committed(commit, ctx),
+                Ok(Ok(entry)) => lane.committed(commit, entry, ctx),
                 Ok(Err(error)) => lane.fail(error, ctx),
                 Err(_) => {
                     let message = "the lane's committer has died; the lane starts again";
@@ -399,8 +278,9 @@ impl Lane {
         }));
     }
 
-    fn committed(&mut self, commit: Commit, ctx: &mut Context<Self>) {
+    fn committed(&mut self, commit: Arc<Commit>, entry: u64, ctx: &mut Context<Self>) {
         self.flow.committed(&commit);
+        self.context.live.committed(self.claim, entry);
         // actix drops a message whose sender has gone, so the lane lives until the source has it.
         self.commits_told += 1;
         let told = Committed {
@@ -429,7 +309,7 @@ impl Lane {
             && idle
             && let Some(commit) = self.flow.progress()
         {
-            self.append(commit, ctx);
+            self.append(Arc::new(commit), ctx);
         }
     }
 
@@ -460,6 +340,7 @@ impl Lane {
         for reader in std::mem::take(&mut self.reader_slots) {
             send_and_forget(reader.addr.send(EndReading));
         }
+        send_and_forget(self.statistics.actor.send(EndStatistics));
         let writers = std::mem::take(&mut self.writers);
         self.context
             .meter

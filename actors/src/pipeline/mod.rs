@@ -1,7 +1,7 @@
 //! The actors of one data source, in the order of the data path.
 //!
-//! Kinesis -> [`shard_reader`] -> [`workers`] (decoding) -> [`lane`] -> [`window_writer`] ->
-//! [`uploader`] -> [`committer`] -> target; [`source`] supervises. No algorithm lives here: what is
+//! Kinesis -> [`shard_reader`] -> [`workers`] (decoding) -> [`lane`] -> [`window_writer`] and
+//! [`statistics`] -> [`uploader`] -> [`committer`] -> target; [`source`] supervises. No algorithm lives here: what is
 //! true is decided by `shardmill_engine`.
 
 mod clean_up;
@@ -11,12 +11,15 @@ mod deciding;
 mod decoding;
 mod lane;
 mod lifeline;
+mod lifetime;
 mod opening;
 mod reach;
+mod rollups;
 mod schemas;
 mod settings;
 mod shard_reader;
 mod source;
+mod statistics;
 mod uploader;
 mod window_writer;
 mod workers;
@@ -25,6 +28,6 @@ pub(crate) use context::SourceContext;
 pub(crate) use lifeline::Fault;
 pub(crate) use reach::not_reached;
 pub(crate) use schemas::Schemas;
-pub(crate) use settings::{Settings, decode_plan};
+pub(crate) use settings::{Settings, decode_plan, pane_limits};
 pub(crate) use source::{Source, StopSource, StopSourceNow};
 pub(crate) use workers::{SourceKey, Workers};

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use shardmill_engine::decode::DecodeLimits;
 use shardmill_engine::parquet::ParquetOptions;
+use shardmill_engine::statistics::PaneLimits;
 use shardmill_engine::types::WindowLength;
 
 use super::workers::DecodePlan;
-use crate::config::{ContentSettings, DataSource, MemoryPlan, StartFrom};
+use crate::config::{ContentSettings, DataSource, MemoryPlan, StartFrom, StatisticsSettings};
 
 /// The credit that a fetch takes: what its worst answer holds while it becomes columns.
 pub(crate) const FETCH_BYTES: usize = MemoryPlan::KEPT_FETCH as usize;
@@ -38,6 +39,8 @@ pub(crate) struct Settings {
     pub decode: Arc<DecodePlan>,
     /// How files are written.
     pub parquet: ParquetOptions,
+    /// Bounds of statistics.
+    pub statistics: PaneLimits,
     /// How often a lane without data commits its progress.
     pub progress_interval: Duration,
     /// How often ListShards is asked.
@@ -70,6 +73,7 @@ impl Settings {
             wait_for_data: source.content().wait_for_data,
             decode: Arc::new(decode_plan(source.content())),
             parquet: source.parquet().clone(),
+            statistics: pane_limits(source.statistics()),
             progress_interval: window.min(minute),
             list_shards_interval: (window / 2).clamp(Duration::from_millis(500), minute / 2),
             second_clean_up_after: 2 * minute,
@@ -77,6 +81,16 @@ impl Settings {
             start_patience: Duration::from_secs(30),
             stop_deadline: source.engine().stop_deadline,
         }
+    }
+}
+
+/// The bounds of panes.
+pub(crate) fn pane_limits(statistics: &StatisticsSettings) -> PaneLimits {
+    PaneLimits {
+        fields: statistics.real_time,
+        max_fields: statistics.max_fields,
+        max_bytes: statistics.max_bytes_per_window,
+        top_values: statistics.top_values,
     }
 }
 

@@ -179,9 +179,10 @@ impl ShardReader {
         }
         let meter = &self.context.meter;
         meter.actor(&self.name, state, self.in_flight);
-        let (decodes, encodes) = self.context.workers.queued();
+        let (decodes, encodes, computations) = self.context.workers.queued();
         meter.actor("decoders", "at work", decodes);
         meter.actor("encoders", "at work", encodes);
+        meter.actor("computations", "at work", computations);
     }
 
     /// Picks the due cursor that was served longest ago. While there is no credit only the Kinesis

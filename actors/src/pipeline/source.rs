@@ -14,8 +14,11 @@ use std::sync::atomic::Ordering;
 use actix::prelude::*;
 use shardmill_engine::log::{Commit, LaneLog};
 use shardmill_engine::ports::ShardFilter;
+use shardmill_engine::rollup::Reach;
 use shardmill_engine::source::{Lineage, Offer};
-use shardmill_engine::types::{ClaimRef, Counts, KinesisShardId, LaneId, TimestampMs, Window};
+use shardmill_engine::types::{
+    ClaimRef, Counts, KinesisShardId, LaneId, TimestampMs, Window, WindowLength,
+};
 use tokio::sync::{broadcast, mpsc, watch};
 
 mod messages;
@@ -27,9 +30,12 @@ use super::committer::public;
 use super::context::SourceContext;
 use super::lane::{EndClaim, Enter, Forget, Lane, LanePlan, OthersClosed};
 use super::lifeline::{Fault, Lifeline};
+use super::lifetime::{EndLifetime, Lifetime, MoreCommitted};
 use super::opening::{self, Opened};
+use super::rollups::{CompleteThrough, EndRollups, Rollups};
 use crate::error::Error;
 use crate::handle::{CommittedWindow, Outcome};
+use crate::statistics::Target;
 
 /// The first wait before a lane starts again; it doubles up to [`LONGEST_RESTART_WAIT`] and starts
 /// over once the lane has committed.
@@ -71,6 +77,8 @@ pub(crate) struct Source {
     lanes: Vec<LaneSlot>,
     lineage: Lineage,
     clean_up: Option<Addr<CleanUp>>,
+    lifetime: Option<Addr<Lifetime>>,
+    rollups: Option<Addr<Rollups>>,
     listing: bool,
     list_again: bool,
     stopping: bool,
@@ -96,6 +104,8 @@ impl Source {
             lanes: Vec::new(),
             lineage: Lineage::default(),
             clean_up: None,
+            lifetime: None,
+            rollups: None,
             listing: false,
             list_again: false,
             stopping: false,
@@ -125,9 +135,14 @@ impl Source {
             kinesis_shards = listing.shards.len(),
             "every lane is claimed; reading begins"
         );
+        let claims = logs.iter().map(LaneLog::claim);
+        // A claim's number is that of its entry.
+        let limit = claims.map(|claim| (claim.epoch, claim.lane, claim.claim.0));
+        let limit = Reach::new(limit);
         for (place, log) in logs.into_iter().enumerate() {
             self.start_lane(place, Box::new(log), ctx);
         }
+        self.start_statistics(record.window_length_ms, limit);
         self.clean_up = cleanup
             .map(|cleanup| CleanUp::new(Arc::clone(&self.context), ctx.address(), cleanup).start());
         let every = self.context.settings.list_shards_interval;
@@ -135,6 +150,30 @@ impl Source {
         // The listing of the start is older than the claims: until then another process may have
         // read, ended and forgotten Kinesis shards.
         self.list_shards(ctx);
+    }
+
+    /// Has what was committed before read, and hours and days put.
+    fn start_statistics(&mut self, window_length: WindowLength, limit: Reach) {
+        let context = &self.context;
+        let (store, host) = (Arc::clone(&context.store), Arc::clone(&context.host));
+        let limits = context.settings.statistics.clone();
+        let target = Target::new(store, host, limits, window_length);
+        // A source begins once.
+        let _ = context.live.target.set(target.clone());
+        let lifetime = Lifetime::new(Arc::clone(context), target.clone(), limit);
+        self.lifetime = Some(lifetime.start());
+        self.rollups = Some(Rollups::new(Arc::clone(context), target).start());
+    }
+
+    /// Tells those who keep statistics of what is committed.
+    fn tell_statistics(&self, ctx: &mut Context<Self>) {
+        if let Some(lifetime) = &self.lifetime {
+            self.deliver(lifetime.send(MoreCommitted), ctx);
+        }
+        let complete = self.lanes.iter().map(|slot| slot.closed_through).min();
+        if let (Some(rollups), Some(Some(complete))) = (&self.rollups, complete) {
+            self.deliver(rollups.send(CompleteThrough(complete)), ctx);
+        }
     }
 
     fn start_lane(&mut self, place: usize, log: Box<LaneLog>, ctx: &mut Context<Self>) {
@@ -315,6 +354,7 @@ impl Source {
     }
 
     fn finish(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
+        self.context.live.ended(outcome.as_ref().err());
         self.context
             .meter
             .set_state(if outcome.is_ok() { "stopped" } else { "failed" });
@@ -336,6 +376,16 @@ impl Source {
             // One that is gone has ended.
             actix::spawn(async move {
                 let _ = clean_up.send(EndCleanUp).await;
+            });
+        }
+        if let Some(lifetime) = self.lifetime.take() {
+            actix::spawn(async move {
+                let _ = lifetime.send(EndLifetime).await;
+            });
+        }
+        if let Some(rollups) = self.rollups.take() {
+            actix::spawn(async move {
+                let _ = rollups.send(EndRollups).await;
             });
         }
         self.lifeline.cut();

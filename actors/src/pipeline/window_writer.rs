@@ -27,7 +27,7 @@ use crate::error::Error;
 /// the writer holds unencoded.
 #[derive(Message)]
 #[rtype(result = "usize")]
-pub(crate) struct Add(pub Vec<DecodedBatch>);
+pub(crate) struct Add(pub Vec<Arc<DecodedBatch>>);
 
 /// Credit is low: encode what is held. Answered at once.
 #[derive(Message)]
@@ -67,7 +67,7 @@ pub(crate) struct WindowWriter {
     lifeline: Lifeline,
     /// With the worker threads while they encode.
     encoder: Option<WindowEncoder>,
-    inbox: Vec<DecodedBatch>,
+    inbox: Vec<Arc<DecodedBatch>>,
     encode_early: bool,
     finish: Option<oneshot::Sender<Result<WindowFiles, Error>>>,
     schema: Arc<Schema>,

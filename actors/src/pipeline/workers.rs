@@ -1,12 +1,15 @@
-//! The worker threads: the CPU work of decoding and encoding.
+//! The worker threads: the CPU work of decoding, encoding and statistics.
 //!
-//! Does: runs `Decoder` and `WindowEncoder` on threads of its own, whichever lane or shard the work
-//! is from. Does not own: any state between jobs but each thread's decoders.
-//! Receives: payload batches, encoders. Emits: the answer, through the job's own oneshot.
-//! Bound: two crossbeam channels of [`QUEUE`] jobs a thread; who finds them full waits without
-//! blocking its actor. Encoding goes first, because it is what gives credit back.
-//! On failure: a decoder answers a panic with rejects; a panic while encoding drops the answer,
-//! which its window writer reports as a fault of the lane.
+//! Does: runs `Decoder` and `WindowEncoder`, and what statistics have to compute, on threads of its
+//! own, whichever lane or shard the work is from. Does not own: any state between jobs but each
+//! thread's decoders.
+//! Receives: payload batches, encoders, computations. Emits: the answer, through the job's own
+//! oneshot.
+//! Bound: three crossbeam channels of [`QUEUE`] jobs a thread; who finds them full waits without
+//! blocking its actor. Encoding goes first and decoding last, because what is encoded and counted
+//! gives credit back.
+//! On failure: a decoder answers a panic with rejects; a panic of any other work drops the answer,
+//! which whoever waits for it reports as a fault of the lane.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,12 +69,17 @@ pub(crate) struct Encoded {
     pub micros: u64,
 }
 
+/// Anything else that is to be computed. It answers for itself.
+struct ComputeJob(Box<dyn FnOnce() + Send>);
+
 /// The worker threads of an engine, shared by all its sources. Dropping the last handle ends them.
 pub(crate) struct Workers {
     decode: Sender<DecodeJob>,
     encode: Sender<EncodeJob>,
+    compute: Sender<ComputeJob>,
     decode_slots: Arc<Semaphore>,
     encode_slots: Arc<Semaphore>,
+    compute_slots: Arc<Semaphore>,
     _threads: Vec<JoinHandle<()>>,
 }
 
@@ -81,15 +89,19 @@ impl Workers {
         let capacity = threads * QUEUE;
         let (decode, decode_jobs) = bounded(capacity);
         let (encode, encode_jobs) = bounded(capacity);
+        let (compute, compute_jobs) = bounded(capacity);
         let decode_slots = Arc::new(Semaphore::new(capacity));
         let encode_slots = Arc::new(Semaphore::new(capacity));
+        let compute_slots = Arc::new(Semaphore::new(capacity));
         let mut handles = Vec::with_capacity(threads);
         for number in 0..threads {
             let worker = Worker {
                 decode_jobs: decode_jobs.clone(),
                 encode_jobs: encode_jobs.clone(),
+                compute_jobs: compute_jobs.clone(),
                 decode_slots: Arc::clone(&decode_slots),
                 encode_slots: Arc::clone(&encode_slots),
+                compute_slots: Arc::clone(&compute_slots),
                 budget: budget.clone(),
                 decoders: HashMap::new(),
             };
@@ -99,8 +111,10 @@ impl Workers {
         Ok(Self {
             decode,
             encode,
+            compute,
             decode_slots,
             encode_slots,
+            compute_slots,
             _threads: handles,
         })
     }
@@ -144,17 +158,36 @@ impl Workers {
         answered.await.ok()
     }
 
-    /// Jobs that wait for a thread: (decode, encode).
-    pub(crate) fn queued(&self) -> (usize, usize) {
-        (self.decode.len(), self.encode.len())
+    /// Computes something heavy; `None` when that panicked.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.compute_slots.acquire().await.ok()?.forget();
+        let (answer, answered) = oneshot::channel();
+        let job = ComputeJob(Box::new(move || {
+            // Nobody waits for the answer when the claim has ended.
+            if !answer.is_closed() {
+                let _ = answer.send(work());
+            }
+        }));
+        self.compute.try_send(job).ok()?;
+        answered.await.ok()
+    }
+
+    /// Jobs that wait for a thread: (decode, encode, anything else).
+    pub(crate) fn queued(&self) -> (usize, usize, usize) {
+        (self.decode.len(), self.encode.len(), self.compute.len())
     }
 }
 
 struct Worker {
     decode_jobs: Receiver<DecodeJob>,
     encode_jobs: Receiver<EncodeJob>,
+    compute_jobs: Receiver<ComputeJob>,
     decode_slots: Arc<Semaphore>,
     encode_slots: Arc<Semaphore>,
+    compute_slots: Arc<Semaphore>,
     budget: Budget,
     decoders: HashMap<SourceKey, Decoder>,
 }
@@ -165,6 +198,10 @@ impl Worker {
             select_biased! {
                 recv(self.encode_jobs) -> job => match job {
                     Ok(job) => self.encode(job),
+                    Err(_) => return,
+                },
+                recv(self.compute_jobs) -> job => match job {
+                    Ok(job) => self.compute(job),
                     Err(_) => return,
                 },
                 recv(self.decode_jobs) -> job => match job {
@@ -201,6 +238,12 @@ impl Worker {
         // Nobody waits for the answer when the claim has ended; the batch is dropped then.
         let micros = micros_since(begun);
         let _ = answer.send(decoded.map(|batch| Decoded { batch, micros }));
+    }
+
+    fn compute(&mut self, ComputeJob(work): ComputeJob) {
+        self.compute_slots.add_permits(1);
+        // The answer goes with what panicked, which whoever waits finds missing.
+        let _ = catch_unwind(AssertUnwindSafe(work));
     }
 
     fn encode(&mut self, job: EncodeJob) {

@@ -186,6 +186,17 @@ impl Folded {
 }
 
 impl LaneState {
+    /// Whether `commit`, whose answer is not known, is part of this state. For a commit of the same
+    /// lane that moves positions, made on a state that this one goes on from.
+    pub fn has_taken(&self, commit: &Commit) -> bool {
+        let mut ranges = commit.ranges.iter();
+        ranges.all(|(shard, range)| {
+            let state = self.shards.get(shard);
+            // What is forgotten was read to its end.
+            state.is_none_or(|state| state.position >= range.to)
+        })
+    }
+
     /// The state after a commit that `check::commit` has let pass.
     pub fn apply(&mut self, commit: &Commit) {
         for entered in &commit.entered {

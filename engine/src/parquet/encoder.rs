@@ -11,9 +11,9 @@ use super::options::ParquetOptions;
 use super::properties::file_properties;
 use super::reject_file::{reject_bytes, reject_columns, reject_schema};
 use super::row_file::RowFile;
-use crate::budget::{Budget, Credit};
+use crate::budget::Budget;
 use crate::schema::Schema;
-use crate::types::{ClaimRef, DecodedBatch, KinesisShardId, Reject, Rows, Window};
+use crate::types::{ClaimRef, DecodedBatch, Rows, Window};
 
 /// Rejects are never more than one file, however their window's data is cut.
 const REJECTS_PART: u32 = 0;
@@ -37,18 +37,26 @@ pub struct WindowEncoder {
     reject_file: Option<FileWriter>,
 }
 
+/// One table of a batch. The batch's credit goes back when the last of its parts is encoded, here
+/// and wherever else the batch is looked at.
 #[derive(Debug)]
 struct BufferedRows {
-    shard: KinesisShardId,
-    rows: Rows,
-    credit: Credit,
+    batch: Arc<DecodedBatch>,
+    table: usize,
+    /// What the table holds of the batch's credit.
+    bytes: usize,
 }
 
 #[derive(Debug)]
 struct BufferedRejects {
-    shard: KinesisShardId,
-    rejects: Vec<Reject>,
-    credit: Credit,
+    batch: Arc<DecodedBatch>,
+    bytes: usize,
+}
+
+impl BufferedRows {
+    fn rows(&self) -> &Rows {
+        &self.batch.rows[self.table]
+    }
 }
 
 impl WindowEncoder {
@@ -75,44 +83,45 @@ impl WindowEncoder {
         self.window
     }
 
-    /// Keeps a batch, with its credit, until the next [`encode`](Self::encode).
-    pub fn add(&mut self, batch: DecodedBatch) {
-        let DecodedBatch {
-            head,
-            mut rows,
-            rejects,
-            mut credit,
-            ..
-        } = batch;
-        rows.retain(|rows| rows.len > 0);
-        self.claim = Some(head.claim);
-        self.buffered += credit.bytes();
-        if !rejects.is_empty() {
-            let bytes = match rows.is_empty() {
-                true => credit.bytes(),
-                false => rejects.iter().map(reject_bytes).sum(),
+    /// Keeps a batch, with its credit, until the next [`encode`](Self::encode). A batch may be shared
+    /// with others: its credit goes back when all are done with it.
+    pub fn add(&mut self, batch: impl Into<Arc<DecodedBatch>>) {
+        let batch: Arc<DecodedBatch> = batch.into();
+        self.claim = Some(batch.head.claim);
+        let tables = batch.rows.iter().enumerate();
+        let tables: Vec<usize> = tables
+            .filter(|(_, rows)| rows.len > 0)
+            .map(|(table, _)| table)
+            .collect();
+        let mut left = batch.credit.bytes();
+        if !batch.rejects.is_empty() {
+            let bytes = match tables.is_empty() {
+                true => left,
+                false => batch.rejects.iter().map(reject_bytes).sum(),
             };
+            let bytes = bytes.min(left);
+            left -= bytes;
+            self.buffered += bytes;
             self.rejects.push(BufferedRejects {
-                shard: head.shard.clone(),
-                rejects,
-                credit: credit.split(bytes),
+                batch: Arc::clone(&batch),
+                bytes,
             });
         }
-        let mut left = rows.len();
-        for rows in rows {
+        let last = tables.last().copied();
+        for table in tables {
             // The last table takes what its memory size does not explain.
-            left -= 1;
-            let bytes = match left {
-                0 => credit.bytes(),
-                _ => rows.memory_size(),
+            let bytes = match Some(table) == last {
+                true => left,
+                false => batch.rows[table].memory_size().min(left),
             };
+            left -= bytes;
+            self.buffered += bytes;
             self.rows.push_back(BufferedRows {
-                shard: head.shard.clone(),
-                rows,
-                credit: credit.split(bytes),
+                batch: Arc::clone(&batch),
+                table,
+                bytes,
             });
         }
-        self.buffered -= credit.bytes();
     }
 
     /// Bytes of credit that the batches hold which are not encoded yet.
@@ -178,7 +187,7 @@ impl WindowEncoder {
         chunks: &mut Vec<FileChunk>,
     ) -> Result<(), EncodeError> {
         let mut queue = std::mem::take(&mut self.rows);
-        let total: usize = queue.iter().map(|rows| rows.credit.bytes()).sum();
+        let total: usize = queue.iter().map(|rows| rows.bytes).sum();
         let group_bytes = even_groups(total, self.options.row_group_bytes);
         while !queue.is_empty() {
             let mut file = match self.data.take() {
@@ -215,22 +224,15 @@ impl WindowEncoder {
         }
         let part = file.part();
         let mut batches = Vec::with_capacity(group.len());
-        let mut credits = Vec::with_capacity(group.len());
-        for BufferedRows {
-            shard,
-            rows,
-            credit,
-        } in group
-        {
+        for buffered in &group {
             let columns = file
-                .columns(&shard, &rows)
+                .columns(&buffered.batch.head.shard, buffered.rows())
                 .map_err(|source| self.data_file(part).layout(source))?;
             batches.push(columns);
-            credits.push(credit);
         }
         file.write_row_group(batches, budget)
             .map_err(|source| self.data_file(part).parquet(source))?;
-        self.give_back(credits);
+        self.buffered -= group.iter().map(|rows| rows.bytes).sum::<usize>();
         Ok(())
     }
 
@@ -249,21 +251,15 @@ impl WindowEncoder {
                 .map_err(|source| this.parquet(source))?,
         };
         let mut batches = Vec::with_capacity(buffered.len());
-        let mut credits = Vec::with_capacity(buffered.len());
-        for BufferedRejects {
-            shard,
-            rejects,
-            credit,
-        } in buffered
-        {
-            let columns = reject_columns(&shard, &rejects).map_err(|source| this.layout(source))?;
+        for BufferedRejects { batch, .. } in &buffered {
+            let columns = reject_columns(&batch.head.shard, &batch.rejects)
+                .map_err(|source| this.layout(source))?;
             batches.push(columns);
-            credits.push(credit);
         }
         file.write_row_group(batches)
             .map_err(|source| this.parquet(source))?;
         self.reject_file = Some(file);
-        self.give_back(credits);
+        self.buffered -= buffered.iter().map(|rejects| rejects.bytes).sum::<usize>();
         Ok(())
     }
 
@@ -277,10 +273,6 @@ impl WindowEncoder {
             .map_err(|source| self.data_file(part).parquet(source))?;
         chunks.extend(chunk);
         Ok(())
-    }
-
-    fn give_back(&mut self, credits: Vec<Credit>) {
-        self.buffered -= credits.iter().map(Credit::bytes).sum::<usize>();
     }
 
     /// What a file says about where it is from, beside its name.
@@ -324,11 +316,11 @@ fn next_group(
     while bytes < group_bytes {
         let Some(next) = queue.pop_front() else { break };
         let first = file.is_empty() && group.is_empty();
-        if !file.admits(&next.rows.schema) && !first {
+        if !file.admits(&next.rows().schema) && !first {
             queue.push_front(next);
             break;
         }
-        bytes += next.credit.bytes();
+        bytes += next.bytes;
         group.push(next);
     }
     group
@@ -346,7 +338,7 @@ fn merged_schema(queue: &VecDeque<BufferedRows>) -> Schema {
     let mut merged = Schema::default();
     let mut last: Option<&Arc<Schema>> = None;
     for rows in queue {
-        let schema = &rows.rows.schema;
+        let schema = &rows.rows().schema;
         // Batches mostly come in runs of one schema.
         if last != Some(schema) {
             merged = merged.merge(schema);

@@ -21,6 +21,7 @@ pub(super) struct Batcher<'a> {
     pub(super) shard: &'a KinesisShardId,
     pub(super) hash_keys: Option<(u128, u128)>,
     pub(super) budget: &'a Budget,
+    pub(super) received: TimestampMs,
     /// Everything up to here is in a batch, the open one included.
     pub(super) position: Position,
     pub(super) open: Option<OpenBatch>,
@@ -88,6 +89,7 @@ impl Batcher<'_> {
                 to: open.to,
                 arrival_at_to: open.arrival_at_to,
                 records: open.records,
+                received: self.received,
             },
             payloads: open.payloads,
             credit: self.budget.charge(held),

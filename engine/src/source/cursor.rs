@@ -250,7 +250,7 @@ impl ShardCursor {
         if let Some(millis_behind) = answer.millis_behind {
             outputs.push(CursorOutput::Lag { millis_behind });
         }
-        let stop = self.take(&answer, window_limit, budget, &mut outputs);
+        let stop = self.take(&answer, now, window_limit, budget, &mut outputs);
         match stop {
             Some(Stop::Beyond { window, taken }) => {
                 // What is fetched in vain counts against Kinesis's limits all the same.
@@ -281,6 +281,7 @@ impl ShardCursor {
     fn take(
         &mut self,
         answer: &Records,
+        now: TimestampMs,
         window_limit: Window,
         budget: &Budget,
         outputs: &mut Vec<CursorOutput>,
@@ -290,6 +291,7 @@ impl ShardCursor {
             shard: &self.shard,
             hash_keys: self.hash_keys,
             budget,
+            received: now,
             position: self.position.clone(),
             open: None,
             done: Vec::new(),

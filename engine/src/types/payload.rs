@@ -42,6 +42,8 @@ pub struct BatchHead {
     pub arrival_at_to: TimestampMs,
     /// Kinesis records in (from, to].
     pub records: u64,
+    /// When the answer that brought it was here, by the engine's clock.
+    pub received: TimestampMs,
 }
 
 /// Payloads of one Kinesis shard and one window, in Kinesis order. The vector may be empty: an

@@ -183,6 +183,7 @@ fn batch(payloads: &[Numbered], places: Range<usize>, budget: &Budget) -> Payloa
         to: sequence(places.end),
         arrival_at_to: 2_000,
         records: payloads.len() as u64,
+        received: 0,
     };
     let credit = budget.charge(payloads.iter().map(|payload| payload.data.len()).sum());
     PayloadBatch {

@@ -1,6 +1,8 @@
 //! How a lane stops: what has been fetched arrives, closed windows are committed, then a part of the
 //! lowest open one.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use shardmill_engine::types::Window;
 
@@ -37,17 +39,17 @@ impl Lane {
                 None => match self.flow.progress() {
                     Some(commit) => {
                         self.stop = StopPhase::Last;
-                        self.append(commit, ctx);
+                        self.append(Arc::new(commit), ctx);
                     }
                     None => self.stop_done(ctx),
                 },
             },
             StopPhase::Part(window) => {
-                if let Some(files) = self.take_files(window) {
+                if let Some((files, statistics)) = self.take_files(window) {
                     match self.flow.partial_commit(window, files) {
                         Ok(commit) => {
                             self.stop = StopPhase::Last;
-                            self.append(commit, ctx);
+                            self.append_window(window, commit, statistics, ctx);
                         }
                         Err(fault) => self.fault(&fault, ctx),
                     }

@@ -1,5 +1,7 @@
 //! What a source is told, and what each message sets off.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use futures::future::{Either, join_all, select};
 use shardmill_engine::log::Commit;
@@ -22,7 +24,7 @@ pub(crate) struct EndReached {
 #[rtype(result = "()")]
 pub(crate) struct Committed {
     pub claim: ClaimRef,
-    pub commit: Commit,
+    pub commit: Arc<Commit>,
 }
 
 /// Finish what is in flight and commit it, then end.
@@ -87,6 +89,7 @@ impl Handler<Committed> for Source {
             }
         }
         self.lineage.committed(claim.lane, &commit);
+        self.tell_statistics(ctx);
         self.hand_out(ctx);
         self.close_idle_lanes(ctx);
     }

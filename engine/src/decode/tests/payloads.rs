@@ -41,6 +41,7 @@ pub(super) fn batch(payloads: &[&[u8]], budget: &Budget) -> PayloadBatch {
         to: sequence(payloads.len()),
         arrival_at_to: 2_000,
         records: payloads.len() as u64,
+        received: 0,
     };
     let credit = budget.charge(payloads.iter().map(|payload| payload.data.len()).sum());
     PayloadBatch {

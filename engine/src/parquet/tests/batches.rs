@@ -137,6 +137,7 @@ impl Source {
                 to: sequence(self.next),
                 arrival_at_to: self.next as i64,
                 records: 0,
+                received: 0,
             },
             rows,
             rejects,

@@ -125,6 +125,19 @@ fn what_was_buffered_is_given_back_and_what_is_encoded_is_charged() {
 }
 
 #[test]
+fn a_shared_batch_is_given_back_when_all_are_done_with_it() {
+    let mut source = Source::new();
+    let mut encoder = encoder(1 << 20);
+    let batch = Arc::new(source.rows("shard-1", &id_and_text(), &events(0, 100)));
+    let bytes = batch.credit.bytes();
+    encoder.add(Arc::clone(&batch));
+    drop(encoder.finish(&source.budget).unwrap());
+    assert_eq!(source.budget.used(), bytes, "somebody still looks at it");
+    drop(batch);
+    assert_eq!(source.budget.used(), 0);
+}
+
+#[test]
 fn an_encoder_that_is_dropped_gives_everything_back() {
     let mut source = Source::new();
     let mut encoder = encoder(1 << 20);

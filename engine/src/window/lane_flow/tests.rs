@@ -69,6 +69,7 @@ pub(super) fn batch(name: &str, window: i64, from: Position, to: u64, rows: u64)
             to: sequence(to),
             arrival_at_to: window * 1_000,
             records: rows,
+            received: 0,
         },
         rows: Vec::new(),
         rejects: Vec::new(),
