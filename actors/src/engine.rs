@@ -135,7 +135,8 @@ impl Shardmill {
         let settings = Settings::of(&source);
         let key = self.next_key.fetch_add(1, Ordering::Relaxed);
         let meter = Arc::new(Meter::new(&settings.name, self.host.now()));
-        let live = Arc::new(LiveView::new(settings.statistics.clone(), self.host.now()));
+        let (limits, length) = (settings.statistics.clone(), settings.window_length);
+        let live = Arc::new(LiveView::new(limits, length, self.host.now()));
         let (commits, _) = broadcast::channel(Subscription::CAPACITY);
         let (outcome, ended) = watch::channel(None);
         let handle = Handle::new(

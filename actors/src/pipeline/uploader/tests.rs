@@ -18,6 +18,7 @@ use crate::adapters::LocalStore;
 use crate::config::DataSource;
 use crate::pipeline::{Schemas, Settings, SourceKey, Workers};
 use crate::progress::Meter;
+use crate::statistics::{LiveView, PaneLimits};
 
 const NAME: &str = "data/date=2026-11-22/hour=10/file.parquet";
 
@@ -131,6 +132,11 @@ impl Scene {
             workers: Arc::new(Workers::start(1, &self.budget).unwrap()),
             schemas: Arc::new(Schemas::new("clicks", None, host, Arc::clone(&meter))),
             meter,
+            live: Arc::new(LiveView::new(
+                PaneLimits::default(),
+                WindowLength::MINUTE,
+                0,
+            )),
             faults: mpsc::unbounded_channel().0,
             pressure: watch::Sender::new(0),
             decided: std::sync::OnceLock::new(),
