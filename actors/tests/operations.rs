@@ -14,7 +14,7 @@ fn page() -> String {
 }
 
 /// What errors' codes begin with.
-const AREAS: [&str; 18] = [
+const AREAS: [&str; 19] = [
     "config",
     "connection",
     "stream",
@@ -32,6 +32,7 @@ const AREAS: [&str; 18] = [
     "compression",
     "inspect",
     "verify",
+    "rollup",
     "demo",
 ];
 

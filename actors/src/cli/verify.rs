@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
-use shardmill_engine::verify::{Verified, VerifyError, verify};
+use shardmill_engine::verify::{Verified, VerifyError, verify, verify_statistics};
 
 use super::output::{count, line};
 use super::{Exit, Failure, Json, Outcome, block_on, open_target, output};
@@ -22,7 +22,9 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 /// every Kinesis shard enters once. Reads every file that a commit names: length, rows, schema,
 /// every identity in its range and there once, every payload accounted for. Lists what no commit
 /// names: what a clean-up had to remove is a violation, the rest is counted. Ends at the first
-/// violation, with exit code 4. Changes nothing, and may run beside `shardmill run`.
+/// violation, with exit code 4. Changes nothing, and may run beside `shardmill run`. With
+/// `--statistics` it also makes the statistics of every commit anew from its files and compares them
+/// with those that are stored, and every hour and day with what it covers.
 ///
 /// Example: shardmill verify source.toml --json
 #[derive(Args, Debug)]
@@ -30,6 +32,10 @@ pub struct Verify {
     /// The source's configuration
     #[arg(value_name = "SOURCE.TOML")]
     source: PathBuf,
+
+    /// Compare the stored statistics with the files, too
+    #[arg(long)]
+    statistics: bool,
 
     #[command(flatten)]
     pub json: Json,
@@ -58,7 +64,7 @@ impl Verify {
                 verified,
             });
         } else {
-            show(&source, &verified);
+            show(&source, &verified, self.statistics);
         }
         Ok(Exit::Done)
     }
@@ -77,9 +83,12 @@ impl Verify {
                 );
             }
         };
-        verify(store, Arc::new(SystemHost), &mut progress)
-            .await
-            .map_err(failure)
+        let host = Arc::new(SystemHost);
+        let verified = match self.statistics {
+            true => verify_statistics(store, host, &mut progress).await,
+            false => verify(store, host, &mut progress).await,
+        };
+        verified.map_err(failure)
     }
 }
 
@@ -91,7 +100,7 @@ fn failure(error: VerifyError) -> Failure {
     failure
 }
 
-fn show(source: &DataSource, verified: &Verified) {
+fn show(source: &DataSource, verified: &Verified, statistics: bool) {
     line(&format!(
         "{}: the target holds what its log says.",
         source.name()
@@ -112,6 +121,16 @@ fn show(source: &DataSource, verified: &Verified) {
         line(&format!("  {:>15}  {what}", count(number)));
     }
     line(&format!("  {:>15}  in files", format_size(verified.bytes)));
+    if statistics {
+        line(&format!(
+            "  {:>15}  of the objects of statistics say what the files say",
+            count(verified.compared_statistics)
+        ));
+        line(&format!(
+            "  {:>15}  hours and days say what the commits say",
+            count(verified.compared_rollups)
+        ));
+    }
     let others = [
         (
             "files that no commit names, not yet due for clean-up",

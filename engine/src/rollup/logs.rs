@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use super::Counted;
 use super::covers::Stretch;
 use super::shelf::Shelf;
-use super::{Counted, RollupError};
 use crate::log::{Commit, Entry, EntryAt, EntryBody, LogError, names};
 use crate::types::{Counts, Window};
 
@@ -40,7 +40,7 @@ impl Counted {
 pub(super) async fn read(
     shelf: &Shelf,
     stretch: &Stretch,
-) -> Result<(VecDeque<Counted>, u64), RollupError> {
+) -> Result<(VecDeque<Counted>, u64), LogError> {
     let numbers = numbers(shelf, stretch).await?;
     let last = numbers.last().copied().unwrap_or(stretch.from);
     let at = |entry| EntryAt {

@@ -9,6 +9,7 @@
 //! This module knows the log and panes, and does the merging where it is polled: run it beside the
 //! threads that must not wait.
 
+mod check;
 mod collect;
 mod covers;
 mod error;
@@ -25,9 +26,11 @@ use crate::ports::{Host, Store};
 use crate::statistics::{Pane, PaneLimits};
 use crate::types::{Counts, Level, Window};
 
+pub use check::WrongRollup;
 pub use covers::{Cover, Reach, RollupRecord};
 pub use error::RollupError;
 pub use put::{RolledUp, Roller};
+pub(crate) use shelf::decode;
 
 /// How much is kept in memory of what is read.
 #[derive(Clone, Debug)]

@@ -15,6 +15,15 @@ impl Pane {
     /// that differs, sums of floats and moments beyond their bounds, counts of top values that leave
     /// no room for a true one. Of fields that a limit has touched in either, only what both know.
     pub fn difference(&self, other: &Self) -> Option<String> {
+        self.difference_where(other, |_| true)
+    }
+
+    /// The same, of the fields at the paths that `compared` names alone.
+    pub fn difference_where(
+        &self,
+        other: &Self,
+        compared: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         if self.total != other.total {
             return Some(format!("counts {:?} and {:?}", self.total, other.total));
         }
@@ -24,8 +33,11 @@ impl Pane {
                 self.rejects, other.rejects
             ));
         }
-        let others: BTreeMap<String, &FieldStatistics> = other.fields().into_iter().collect();
-        let own: BTreeMap<String, &FieldStatistics> = self.fields().into_iter().collect();
+        let (mut own, mut others) = (self.fields(), other.fields());
+        own.retain(|(path, _)| compared(path));
+        others.retain(|(path, _)| compared(path));
+        let others: BTreeMap<String, &FieldStatistics> = others.into_iter().collect();
+        let own: BTreeMap<String, &FieldStatistics> = own.into_iter().collect();
         let dropped = self.given_up.events > 0 || other.given_up.events > 0;
         for (path, own) in &own {
             match others.get(path) {

@@ -5,9 +5,10 @@ use arrow_schema::{DataType as ArrowType, Field, Schema as ArrowSchema};
 use super::Verified;
 use super::reading::{ParquetFile, Target};
 use super::rows::Identities;
+use super::statistics::Fresh;
 use super::violation::{VerifyError, Violation};
 use crate::log::{Commit, DataFile};
-use crate::schema::Schema;
+use crate::schema::{Schema, file_field_name};
 use crate::types::{FileKind, RejectCode, WindowLength};
 
 /// Where the writer keeps the schema of a file's events.
@@ -31,16 +32,19 @@ pub(super) async fn check(
     entry: &str,
     commit: &Commit,
     verified: &mut Verified,
+    statistics: bool,
 ) -> Result<(), VerifyError> {
+    let compared = commit.statistics.as_ref().filter(|_| statistics);
+    let mut fresh = compared.map(|_| Fresh::new(commit));
     let mut identities = Identities::new(&commit.ranges, window_length);
     // Rejects come first: rows are then looked up among them.
     for file in &commit.rejects {
-        let rows = read(target, FileKind::Rejects, file, &mut identities).await?;
+        let rows = read(target, FileKind::Rejects, file, &mut identities, &mut fresh).await?;
         verified.rejects += rows;
         count(verified, file);
     }
     for file in &commit.files {
-        let rows = read(target, FileKind::Data, file, &mut identities).await?;
+        let rows = read(target, FileKind::Data, file, &mut identities, &mut fresh).await?;
         verified.rows += rows;
         count(verified, file);
     }
@@ -48,7 +52,12 @@ pub(super) async fn check(
         verified.payloads += range.counts.payloads;
         verified.empty += range.counts.empty;
     }
-    Ok(identities.finish(entry)?)
+    identities.finish(entry)?;
+    if let (Some(fresh), Some(object)) = (fresh, compared) {
+        fresh.compare(target, object).await?;
+        verified.compared_statistics += 1;
+    }
+    Ok(())
 }
 
 fn count(verified: &mut Verified, file: &DataFile) {
@@ -61,6 +70,7 @@ async fn read(
     kind: FileKind,
     file: &DataFile,
     identities: &mut Identities<'_>,
+    fresh: &mut Option<Fresh>,
 ) -> Result<u64, VerifyError> {
     let mut parquet = target.open(&file.name, file.bytes).await?;
     check_schema(kind, file, &parquet)?;
@@ -70,6 +80,9 @@ async fn read(
         identities.add(kind, file, &batch)?;
         if kind == FileKind::Rejects {
             check_codes(file, &batch)?;
+        }
+        if let Some(fresh) = fresh {
+            fresh.add(kind, file, &batch);
         }
     }
     if rows != file.rows {
@@ -95,13 +108,8 @@ fn check_schema(kind: FileKind, file: &DataFile, parquet: &ParquetFile) -> Resul
             let detail = "the schema in its footer is not the one that its commit says";
             return Err(wrong(detail.to_owned()));
         }
-        events(schema, found).map_err(wrong)?;
-        expected.extend(
-            schema
-                .arrow_fields()
-                .iter()
-                .map(|field| field.name().clone()),
-        );
+        let columns = events(schema, found).map_err(wrong)?;
+        expected.extend(columns);
         expected.extend(
             found
                 .field_with_name("_overflow")
@@ -126,21 +134,24 @@ fn check_schema(kind: FileKind, file: &DataFile, parquet: &ParquetFile) -> Resul
     Ok(())
 }
 
-fn events(schema: &Schema, found: &ArrowSchema) -> Result<(), String> {
-    for field in schema.arrow_fields() {
+/// The names of the columns of the events.
+fn events(schema: &Schema, found: &ArrowSchema) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    for field in schema.in_file().arrow_fields() {
+        let name = file_field_name(field.name()).into_owned();
         let column = found
-            .field_with_name(field.name())
-            .map_err(|_| format!("it has no column {:?}", field.name()))?;
+            .field_with_name(&name)
+            .map_err(|_| format!("it has no column {name:?}"))?;
         if !same_type(column, &field) {
             return Err(format!(
-                "its column {:?} has the type {}, not {}",
-                field.name(),
+                "its column {name:?} has the type {}, not {}",
                 column.data_type(),
                 field.data_type()
             ));
         }
+        names.push(name);
     }
-    Ok(())
+    Ok(names)
 }
 
 /// Whether two columns hold the same, whatever the fields inside of lists and maps are called.

@@ -61,11 +61,14 @@ pub(super) struct History {
     expired_through: Option<Window>,
     /// Every Kinesis shard that ever was in a lane.
     entered: HashSet<KinesisShardId>,
+    /// Whether statistics are compared with the files.
+    statistics: bool,
 }
 
 /// Walks over every entry and reads the files of every commit.
 pub(super) async fn walk(
     target: &Target,
+    statistics: bool,
     progress: &mut (dyn FnMut(&Verified) + Send),
 ) -> Result<History, VerifyError> {
     let missing = || LogError::Missing {
@@ -87,6 +90,7 @@ pub(super) async fn walk(
         claims: Claims::default(),
         expired_through: expired,
         entered: HashSet::new(),
+        statistics,
     };
     while let Some(walked) = walk.next().await? {
         match walked {
@@ -171,6 +175,7 @@ impl History {
             self.verified.expired_commits += 1;
             return Ok(());
         }
-        files::check(target, self.window_length, name, commit, &mut self.verified).await
+        let (length, verified) = (self.window_length, &mut self.verified);
+        files::check(target, length, name, commit, verified, self.statistics).await
     }
 }

@@ -15,6 +15,7 @@ mod history;
 mod leftovers;
 mod reading;
 mod rows;
+mod statistics;
 mod violation;
 
 use std::collections::HashSet;
@@ -24,6 +25,7 @@ use serde::Serialize;
 
 use crate::log::names::FileName;
 use crate::ports::{Host, Store};
+use crate::rollup::{Archive, Settings, WrongRollup};
 
 pub use violation::{VerifyError, Violation};
 
@@ -49,6 +51,10 @@ pub struct Verified {
     pub statistics_objects: u64,
     /// Their bytes.
     pub statistics_bytes: u64,
+    /// Objects of statistics among them that were compared with the files.
+    pub compared_statistics: u64,
+    /// Roll-ups that were compared with what they cover.
+    pub compared_rollups: u64,
     /// Rows read in the files.
     pub rows: u64,
     /// Rejects read in the files.
@@ -81,14 +87,45 @@ pub async fn verify(
     progress: &mut (dyn FnMut(&Verified) + Send),
 ) -> Result<Verified, VerifyError> {
     let target = reading::Target { store, host };
+    run(&target, false, progress).await
+}
+
+/// The same, and statistics too: those of every commit are observed anew from its files, and every
+/// roll-up is merged anew from the commits that it covers. Holds some 64 MiB more at most.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_statistics(
+    store: Arc<dyn Store>,
+    host: Arc<dyn Host>,
+    progress: &mut (dyn FnMut(&Verified) + Send),
+) -> Result<Verified, VerifyError> {
+    let target = reading::Target { store, host };
+    let mut verified = run(&target, true, progress).await?;
+    let (store, host) = (Arc::clone(&target.store), Arc::clone(&target.host));
+    let settings = Settings {
+        limits: statistics::limits(),
+        keep_windows: usize::MAX,
+    };
+    let checked = Archive::new(store, host, settings).check_rollups().await?;
+    verified.compared_rollups = checked
+        .map_err(|WrongRollup { name, detail }| Violation::new("verify.rollup", &name, detail))?;
+    Ok(verified)
+}
+
+async fn run(
+    target: &reading::Target,
+    statistics: bool,
+    progress: &mut (dyn FnMut(&Verified) + Send),
+) -> Result<Verified, VerifyError> {
     let history::History {
         window_length,
         mut verified,
         named,
         claims,
         ..
-    } = history::walk(&target, progress).await?;
-    leftovers::look(&target, window_length, &named, &claims, &mut verified).await?;
+    } = history::walk(target, statistics, progress).await?;
+    leftovers::look(target, window_length, &named, &claims, &mut verified).await?;
     Ok(verified)
 }
 
