@@ -138,6 +138,28 @@ fn sums_of_integers_are_exact() {
 }
 
 #[test]
+fn quantiles_of_small_integers_are_exact() {
+    let sizes = field("tags");
+    let quantiles = &sizes["sizes"]["quantiles"];
+    check(quantiles, &json!({"p1": 0.0, "p50": 1.0, "p99_9": 3.0}));
+}
+
+#[test]
+fn there_are_no_more_distinct_values_than_values() {
+    let events: Vec<Event> = (0..20_000)
+        .map(|at| Event {
+            document: json!({"id": at}),
+            arrival: BEGIN,
+        })
+        .collect();
+    let pane = pane(&events, &[], PaneLimits::default());
+    let view = View::new(vec![(Arc::new(pane), Origin::Committed)], BEGIN);
+    let distinct = view.field("id").unwrap().distinct.unwrap();
+    assert_eq!((distinct.values, distinct.upper), (20_000, 20_000));
+    assert!(distinct.lower > 19_000 && distinct.lower <= distinct.estimate);
+}
+
+#[test]
 fn members_and_items_have_their_own_places() {
     check(
         &field("user.paid"),

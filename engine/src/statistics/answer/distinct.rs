@@ -34,22 +34,25 @@ impl DistinctAnswer {
         };
         let (mut sketched, mut values) = (0, 0);
         for (kind, typed) in types {
-            let own = match kind {
+            let (own, seen) = match kind {
                 ValueType::List | ValueType::Map | ValueType::Object => continue,
                 ValueType::Boolean => {
-                    sketched += typed.values;
-                    Booleans::of(&[(*kind, *typed)]).map(distinct_booleans)
+                    let booleans = Booleans::of(&[(*kind, *typed)]);
+                    (booleans.map(distinct_booleans), typed.values)
                 }
                 _ => {
-                    sketched += typed.sketched;
-                    typed.sketches.distinct.as_ref().map(|own| own.estimate())
+                    let distinct = typed.sketches.distinct.as_ref();
+                    (distinct.map(|own| own.estimate()), typed.sketched)
                 }
             };
+            sketched += seen;
             values += typed.values;
             if let Some(own) = own {
-                sum.estimate += own.estimate;
-                sum.lower += own.lower;
-                sum.upper += own.upper;
+                // No more than there are values.
+                let most = seen as f64;
+                sum.estimate += own.estimate.min(most);
+                sum.lower += own.lower.min(most);
+                sum.upper += own.upper.min(most);
             }
         }
         // Estimates of few values are whole numbers but for what rounding and interpolation leave.
