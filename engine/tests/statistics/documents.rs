@@ -105,6 +105,7 @@ pub fn observe(pane: &mut Pane, decoder: &mut Decoder, events: &[Event], first: 
         to: sequence(events.len() - 1),
         arrival_at_to: events[events.len() - 1].arrival,
         records: events.len() as u64,
+        received: 0,
     };
     let budget = Budget::new(1 << 30);
     let batch = PayloadBatch {
