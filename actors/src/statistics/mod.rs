@@ -168,3 +168,8 @@ impl Changes {
         futures::executor::block_on(self.next())
     }
 }
+
+/// The examples of the page about statistics, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/STATISTICS.md")]
+pub struct PageOfStatistics;

@@ -17,7 +17,7 @@ fn people_see_fields_bars_and_minutes() {
         "Events by 1 min of arrival, at most 238\n  ███  2025-10-09T08:54:00Z to 2025-10-09T08:57:00Z",
         "██████████",
         "user.name",
-        "user-0 33%",
+        "user-0 34%",
     ] {
         assert!(said.contains(expected), "{expected:?} is not in\n{said}");
     }
@@ -25,7 +25,7 @@ fn people_see_fields_bars_and_minutes() {
         .lines()
         .find(|line| line.starts_with(" tags "))
         .unwrap();
-    assert!(density.contains("███░░░░░░░  25%"), "{density}");
+    assert!(density.contains(" ███░░░░░░░   25%  list "), "{density}");
 
     let said = scene.text(&["price"]);
     for expected in [
@@ -38,7 +38,7 @@ fn people_see_fields_bars_and_minutes() {
         assert!(said.contains(expected), "{expected:?} is not in\n{said}");
     }
     let said = scene.text(&["user.name"]);
-    assert!(said.contains("Most frequent\n user-0  238 33%"), "{said}");
+    assert!(said.contains("Most frequent\n user-0  240 34%"), "{said}");
 }
 
 #[test]
@@ -62,10 +62,25 @@ fn the_queries_of_the_page_about_statistics_give_true_answers() {
             rows
         })
         .collect();
-    // The first one counts events by minute.
-    let counted: u64 = answers[0]
+    let all: Vec<_> = events().into_iter().map(|(_, event)| event).collect();
+    let number = |name: &str| {
+        let row = answers.iter().find_map(|rows| rows[0].get(name));
+        row.and_then(|value| value.as_f64())
+            .unwrap_or_else(|| panic!("no query has {name}"))
+    };
+    let mut prices: Vec<f64> = all
         .iter()
-        .map(|row| row["events"].as_u64().unwrap())
-        .sum();
-    assert_eq!(counted, events().len() as u64);
+        .filter_map(|event| event["price"].as_f64())
+        .collect();
+    prices.sort_by(f64::total_cmp);
+    let mean = prices.iter().sum::<f64>() / prices.len() as f64;
+    assert!((number("mean") - mean).abs() < 1e-9);
+    let median = prices[prices.len() / 2 - 1];
+    assert!((number("median") - median).abs() <= median / 128.0);
+    let names = all.iter().filter(|event| event["user"]["name"] == "user-0");
+    assert_eq!(number("times"), names.count() as f64);
+    // The first one counts events by minute.
+    let minutes = answers[0].iter();
+    let counted: f64 = minutes.filter_map(|row| row["events"].as_f64()).sum();
+    assert_eq!((answers[0].len(), counted), (3, all.len() as f64));
 }
