@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use crate::adapters;
 use crate::config::DataSource;
 use crate::error::Error;
-use crate::handle::{CommittedWindow, Handle, Outcome, Subscription};
+use crate::handle::{CommittedWindow, Handle, Outcome, Shown, Subscription};
 use crate::pipeline::{
     Fault, Schemas, Settings, Source, SourceContext, SourceKey, StopSource, StopSourceNow, Workers,
 };
@@ -135,19 +135,17 @@ impl Shardmill {
         let settings = Settings::of(&source);
         let key = self.next_key.fetch_add(1, Ordering::Relaxed);
         let meter = Arc::new(Meter::new(&settings.name, self.host.now()));
-        let live = Arc::new(LiveView::new(settings.statistics.clone(), self.host.now()));
+        let (limits, length) = (settings.statistics.clone(), settings.window_length);
+        let live = Arc::new(LiveView::new(limits, length, self.host.now()));
         let (commits, _) = broadcast::channel(Subscription::CAPACITY);
         let (outcome, ended) = watch::channel(None);
-        let handle = Handle::new(
-            key,
-            Arc::clone(&meter),
-            Arc::clone(&live),
-            self.budget.clone(),
-            Arc::clone(&self.host),
-            self.commands.clone(),
-            ended,
-            &commits,
-        );
+        let shown = Shown {
+            meter: Arc::clone(&meter),
+            live: Arc::clone(&live),
+            budget: self.budget.clone(),
+            host: Arc::clone(&self.host),
+        };
+        let handle = Handle::new(key, shown, self.commands.clone(), ended, &commits);
         let start = StartSource {
             key,
             settings,

@@ -75,7 +75,7 @@ pub(super) async fn collect(
         collector.level(Level::Hour, after_days..all.end).await?;
     }
     if !collector.over {
-        collector.to_the_end(&view).await?;
+        collector.read_to_end(&view).await?;
     }
     Ok(Some(Found {
         pane: collector.pane,
@@ -191,7 +191,7 @@ impl Collector<'_> {
     }
 
     /// Takes in the commits after the last roll-up.
-    async fn to_the_end(&mut self, view: &SourceView) -> Result<(), RollupError> {
+    async fn read_to_end(&mut self, view: &SourceView) -> Result<(), RollupError> {
         let Some(newest) = &view.lanes_record else {
             return Ok(());
         };

@@ -26,7 +26,7 @@ fn expire(lake: &mut Lake, through: Window) {
             let mut objects = lake.memory.objects();
             objects.retain(|name, _| {
                 let file = names::FileName::parse(name);
-                !file.is_some_and(|file| file.window == *window)
+                file.is_none_or(|file| file.window != *window)
             });
             objects.remove(&names::entry(at.epoch, at.lane, at.entry));
         }
