@@ -3,8 +3,8 @@
 //!
 //! It starts itself again as the server, lets that fill a stream, and then reads all of it through
 //! the AWS SDK into committed Parquet (zstd) on the local disk. The rows that the commits name are
-//! compared with the events that were put. Each round reads twice: with the format named, and found
-//! out.
+//! compared with the events that were put. Each round reads three times: with the format named, with
+//! that and without statistics, and with the format found out.
 //!
 //! `cargo bench -p shardmill-benches --bench engine [-- ROUNDS [MEGABYTES]]`
 
@@ -49,37 +49,79 @@ fn main() -> Outcome<()> {
         .map_or(Ok(200), |megabytes| megabytes.parse())?;
     keep_freed_memory();
     for kind in Kind::ALL {
-        let (mut rates, mut shares) = (Vec::new(), Vec::new());
+        let mut figures = Figures::default();
         for round in 1..=rounds {
             let server = Server::start(kind, megabytes)?;
-            // Whoever comes second finds another machine: memory that is kept, other neighbours.
-            let mut order = [ContentFormat::Json, ContentFormat::Auto];
-            if round % 2 == 0 {
-                order.reverse();
-            }
-            let (mut named, mut auto) = (0.0, 0.0);
-            for format in order {
-                let done = measure(&server, format)?;
-                println!(
-                    "{}, round {round}, {}: {:.1} MB of payload, {} events, {:.2} CPU s, {:.1} s: \
-                     {:.1} MB per CPU second; at most {:.0} MB in flight",
-                    kind.name(),
-                    format.as_str(),
-                    done.payload_mb,
-                    done.events,
-                    done.cpu_seconds,
-                    done.seconds,
-                    done.rate(),
-                    done.peak_mb,
-                );
-                match format {
-                    ContentFormat::Auto => auto = done.rate(),
-                    _ => named = done.rate(),
-                }
-            }
-            rates.push(named);
-            shares.push(auto / named);
+            figures.add(round_of(kind, round, &server)?);
         }
+        figures.print(kind);
+    }
+    Ok(())
+}
+
+/// A way to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// As a source that names its format: with statistics.
+    Named,
+    /// That, with counters only.
+    Counters,
+    /// With the format found out, and statistics.
+    Auto,
+}
+
+impl Way {
+    const ALL: [Way; 3] = [Way::Named, Way::Counters, Way::Auto];
+
+    fn name(self) -> &'static str {
+        match self {
+            Way::Named => "by name",
+            Way::Counters => "without statistics",
+            Way::Auto => "auto",
+        }
+    }
+}
+
+/// MB of payload per CPU second by the ways, in their order.
+fn round_of(kind: Kind, round: usize, server: &Server) -> Outcome<[f64; 3]> {
+    // Whoever comes later finds another machine: memory that is kept, other neighbours.
+    let mut order = Way::ALL;
+    order.rotate_left(round % 3);
+    let mut rates = [0.0; 3];
+    for way in order {
+        let done = measure(server, way)?;
+        println!(
+            "{}, round {round}, {}: {:.1} MB of payload, {} events, {:.2} CPU s, {:.1} s: {:.1} MB \
+             per CPU second; at most {:.0} MB in flight",
+            kind.name(),
+            way.name(),
+            done.payload_mb,
+            done.events,
+            done.cpu_seconds,
+            done.seconds,
+            done.rate(),
+            done.peak_mb,
+        );
+        rates[way as usize] = done.rate();
+    }
+    Ok(rates)
+}
+
+#[derive(Default)]
+struct Figures {
+    named: Vec<f64>,
+    of_counters: Vec<f64>,
+    of_named: Vec<f64>,
+}
+
+impl Figures {
+    fn add(&mut self, [named, counters, auto]: [f64; 3]) {
+        self.named.push(named);
+        self.of_counters.push(named / counters);
+        self.of_named.push(auto / named);
+    }
+
+    fn print(&self, kind: Kind) {
         let show = |what: &str, figures: &[f64], digits: usize| {
             let Spread { min, median, max } = Spread::of(figures);
             println!(
@@ -87,10 +129,14 @@ fn main() -> Outcome<()> {
                 kind.name()
             );
         };
-        show("MB per CPU second", &rates, 1);
-        show("speed under auto, of that by name", &shares, 2);
+        show("MB per CPU second", &self.named, 1);
+        show(
+            "speed with statistics, of that without",
+            &self.of_counters,
+            2,
+        );
+        show("speed under auto, of that by name", &self.of_named, 2);
     }
-    Ok(())
 }
 
 /// The server: fills a stream, prints its URL, the events and their bytes, and serves until its
@@ -172,10 +218,10 @@ impl Done {
     }
 }
 
-fn measure(server: &Server, format: ContentFormat) -> Outcome<Done> {
+fn measure(server: &Server, way: Way) -> Outcome<Done> {
     let folder = tempfile::tempdir()?;
     let (begun, cpu) = (Instant::now(), process_cpu_seconds());
-    let handle = start(&server.url, format, folder.path())?;
+    let handle = start(&server.url, way, folder.path())?;
     while handle.progress().decoded.payloads < server.events && !handle.is_finished() {
         if begun.elapsed() > Duration::from_secs(600) {
             return Err(format!("stuck: {:#?}", handle.progress()).into());
@@ -202,11 +248,16 @@ fn measure(server: &Server, format: ContentFormat) -> Outcome<Done> {
     })
 }
 
-fn start(url: &str, format: ContentFormat, folder: &std::path::Path) -> Outcome<Handle> {
+fn start(url: &str, way: Way, folder: &std::path::Path) -> Outcome<Handle> {
+    let format = match way {
+        Way::Named | Way::Counters => ContentFormat::Json,
+        Way::Auto => ContentFormat::Auto,
+    };
     let source = DataSource::builder(STREAM)
         .stream(STREAM)
         .read_from(StartFrom::Start)
         .content_format(format)
+        .real_time_statistics(way != Way::Counters)
         .shards(4)
         .target_folder(folder)
         .execution_parallelism(LANES)

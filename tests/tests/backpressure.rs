@@ -12,6 +12,9 @@ use shardmill_tests::slow_store::SlowStore;
 
 const SECOND: i64 = 1_000;
 
+/// The default of `statistics.max_bytes_per_window`.
+const STATISTICS: u64 = 4 << 20;
+
 /// 2,000 records a second of arrival time.
 fn arrival(number: u64) -> i64 {
     1_760_000_000 * SECOND + number as i64 / 2
@@ -86,7 +89,7 @@ fn wait_for_rows(handle: &Handle, rows: u64) -> u64 {
 fn commits_all(stream: MemoryStream, lanes: u32, line: f64) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let rows = stream.len();
-    let handle = start(stream, lanes, MemoryPlan::least(lanes), line, folder.path());
+    let handle = start(stream, lanes, MemoryPlan::least(lanes, STATISTICS), line, folder.path());
     let most = wait_for_rows(&handle, rows);
     handle.stop();
     let progress = handle.wait().unwrap();
@@ -101,7 +104,7 @@ fn commits_all(stream: MemoryStream, lanes: u32, line: f64) -> u64 {
 #[test]
 fn i6_the_least_budget_holds_under_a_slow_target() {
     let most = commits_all(MemoryStream::new(4, 25_000, arrival, payload), 1, 12e6);
-    let bound = MemoryPlan::least(1) + MemoryPlan::KEPT_FETCH;
+    let bound = MemoryPlan::least(1, STATISTICS) + MemoryPlan::KEPT_FETCH;
     assert!(most <= bound, "{most} of {bound}");
 }
 
@@ -117,6 +120,6 @@ fn i6_readers_that_wait_at_once_all_go_on() {
 fn i6_the_least_budget_holds_for_records_of_10_mib() {
     let stream = MemoryStream::new(16, 2, arrival_at_once, largest_payload);
     let most = commits_all(stream, 1, 1e9);
-    let bound = MemoryPlan::least(1) + MemoryPlan::KEPT_FETCH;
+    let bound = MemoryPlan::least(1, STATISTICS) + MemoryPlan::KEPT_FETCH;
     assert!(most <= bound, "{most} of {bound}");
 }

@@ -27,7 +27,7 @@ async fn a_slow_target_slows_the_reading_and_memory_stays_flat() {
     let proxy = Proxy::start(address).await;
     let mut scene = Scene::new(&server.url(), 2, target).await;
     scene.source.s3 = Some(proxy.url());
-    (scene.source.shards, scene.source.memory_mib) = (2, 64);
+    (scene.source.shards, scene.source.memory_mib) = (2, 80);
     scene.source.more = "[parquet]\ncompression = \"none\"\n".into();
     // More than the budget, none of which can be made smaller. Of records of this size Kinesis gives
     // 10 MiB at once; ferrokinesis would give any number of larger ones.

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod bars;
 mod check;
 #[cfg(feature = "demo")]
 mod demo;
@@ -10,6 +11,7 @@ mod output;
 mod preview;
 mod run;
 mod signals;
+mod statistics;
 mod verify;
 
 use std::io::IsTerminal;
@@ -35,6 +37,7 @@ Examples:
   shardmill check source.toml --wait      wait until the stream and the target can be used
   shardmill run source.toml               until Ctrl-C
   shardmill inspect source.toml --json    for programs
+  shardmill statistics source.toml        what is in the events, field by field
   shardmill verify source.toml            re-read every committed file
 
 Exit codes:
@@ -72,6 +75,7 @@ enum Command {
     Check(check::Check),
     Run(run::Run),
     Inspect(inspect::Inspect),
+    Statistics(statistics::StatisticsCommand),
     Verify(verify::Verify),
 }
 
@@ -95,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => (command.json.json, command.run()),
         Command::Run(command) => (command.json.json, command.run()),
         Command::Inspect(command) => (command.json.json, command.run()),
+        Command::Statistics(command) => (command.json.json, command.run()),
         Command::Verify(command) => (command.json.json, command.run()),
     };
     match outcome {

@@ -24,6 +24,7 @@ pub use memory::{
     FETCH_BYTES, FETCH_EXPANSION, LIFETIME_STATISTICS, MAX_OPEN_WINDOWS, MIN_OPEN_WINDOWS,
     MemoryPlan, OPEN_FILES, UNSENT_PART_BYTES,
 };
+pub(crate) use problem::nearest;
 pub use problem::{At, ConfigError, Problem};
 pub use registry::{ConfluentSettings, RegistryCredentials, RegistrySettings, Secret};
 pub use shardmill_engine::decode::{

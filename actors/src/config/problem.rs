@@ -207,7 +207,7 @@ fn floor(text: &str, at: usize) -> usize {
 }
 
 /// The candidate that `given` was most likely meant to be.
-pub(super) fn nearest<'c>(
+pub(crate) fn nearest<'c>(
     given: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {

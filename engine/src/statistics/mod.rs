@@ -8,6 +8,7 @@
 //! Values are told apart by what they are, not by the column that holds them ([`ValueType`]): a
 //! column that widened to JSON text is read value by value, so its numbers stay numbers.
 
+pub mod answer;
 mod compare;
 mod field;
 mod limits;

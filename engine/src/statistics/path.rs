@@ -35,16 +35,29 @@ pub enum Step {
 
 /// The steps of a path; `None` if it is none.
 pub fn steps(path: &str) -> Option<Vec<Step>> {
+    let steps = places(path)?.into_iter();
+    Some(steps.map(|(_, step)| step).collect())
+}
+
+/// The path of what a field is in (empty for a top-level field), and the step from there.
+pub fn parent(path: &str) -> Option<(&str, Step)> {
+    let (place, step) = places(path)?.pop()?;
+    Some((&path[..place], step))
+}
+
+/// The steps of a path, each with the place where the path before it ends.
+fn places(path: &str) -> Option<Vec<(usize, Step)>> {
     let mut steps = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {
+        let place = path.len() - rest.len();
         if let Some(after) = rest.strip_prefix(ITEMS) {
-            steps.push(Step::Items);
+            steps.push((place, Step::Items));
             rest = after;
             continue;
         }
         if let Some(after) = rest.strip_prefix(ENTRIES) {
-            steps.push(Step::Entries);
+            steps.push((place, Step::Entries));
             rest = after;
             continue;
         }
@@ -53,11 +66,11 @@ pub fn steps(path: &str) -> Option<Vec<Step>> {
         }
         let length = if rest.starts_with('"') {
             let mut texts = serde_json::Deserializer::from_str(rest).into_iter::<String>();
-            steps.push(Step::Member(texts.next()?.ok()?));
+            steps.push((place, Step::Member(texts.next()?.ok()?)));
             texts.byte_offset()
         } else {
             let length = rest.find(['.', '[', '{']).unwrap_or(rest.len());
-            steps.push(Step::Member(rest[..length].to_owned()));
+            steps.push((place, Step::Member(rest[..length].to_owned())));
             length
         };
         rest = &rest[length..];
@@ -83,5 +96,24 @@ mod tests {
             let members = names.iter().map(|name| Step::Member((*name).to_owned()));
             assert_eq!(steps(&path), Some(members.collect()));
         }
+    }
+
+    #[test]
+    fn a_parent_is_what_a_field_is_in() {
+        let member = |name: &str| Step::Member(name.to_owned());
+        for (path, expected) in [
+            ("user", ("", member("user"))),
+            ("user.name", ("user", member("name"))),
+            ("user.\"a.b\".c", ("user.\"a.b\"", member("c"))),
+            ("tags[]", ("tags", Step::Items)),
+            ("tags[][]", ("tags[]", Step::Items)),
+            ("orders[].price", ("orders[]", member("price"))),
+            ("by_day{}", ("by_day", Step::Entries)),
+        ] {
+            assert_eq!(parent(path), Some(expected), "{path}");
+        }
+        assert_eq!(parent(""), None);
+        assert_eq!(parent("a."), Some(("a", member(""))));
+        assert_eq!(parent("a]b\""), Some(("", member("a]b\""))));
     }
 }

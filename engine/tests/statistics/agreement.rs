@@ -7,7 +7,7 @@ use shardmill_engine::statistics::{Pane, PaneLimits};
 use crate::documents::{Event, decoder, events, observe, pane};
 use crate::naive;
 
-fn unlimited() -> PaneLimits {
+pub fn unlimited() -> PaneLimits {
     PaneLimits {
         max_bytes: usize::MAX,
         ..PaneLimits::default()
@@ -26,7 +26,7 @@ fn stored(pane: &Pane) -> Pane {
 }
 
 /// Events in as many panes as there are cuts, and one more.
-fn apart(events: &[Event], cuts: &[usize]) -> Vec<Pane> {
+pub fn apart(events: &[Event], cuts: &[usize]) -> Vec<Pane> {
     let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % events.len()).collect();
     ends.sort_unstable();
     ends.push(events.len());

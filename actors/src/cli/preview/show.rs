@@ -3,7 +3,8 @@
 use serde_json::Value;
 use shardmill_engine::preview::{Column, HeaderSeen, Preview, Seen};
 
-use crate::cli::output::{count, line, table};
+use crate::cli::bars::bar;
+use crate::cli::output::{count, cut, line, table};
 
 /// Characters of a bar of density.
 const BAR: usize = 10;
@@ -113,18 +114,11 @@ fn tree(columns: &[Column], indent: &str, rows: &mut Vec<Vec<String>>) {
         rows.push(vec![
             format!("{}{branch}{}", indent.replacen("  ", "", 1), column.name),
             column.data_type.clone(),
-            bar(column.density),
+            bar(column.density, BAR),
             format!("{:.0}%", column.density * 100.0),
         ]);
         tree(&column.fields, &format!("{indent}{below}"), rows);
     }
-}
-
-fn bar(density: f64) -> String {
-    let full = (density * BAR as f64).round() as usize;
-    // What is there at all can be seen.
-    let full = full.clamp(usize::from(density > 0.0), BAR);
-    format!("{}{}", "█".repeat(full), "░".repeat(BAR - full))
 }
 
 /// The first events, in columns where they have few.
@@ -151,23 +145,9 @@ fn show_rows(preview: &Preview) {
     line(&table(&names, &[], rows.collect()).to_string());
 }
 
-fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bars_show_that_something_is_there() {
-        assert_eq!(bar(0.0), "░".repeat(10));
-        assert_eq!(bar(0.001), format!("█{}", "░".repeat(9)));
-        assert_eq!(bar(1.0), "█".repeat(10));
-    }
 
     #[test]
     fn the_tree_shows_what_is_in_what() {

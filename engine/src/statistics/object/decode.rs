@@ -1,6 +1,7 @@
 //! An object to a pane.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray};
 use arrow::compute::concat_batches;
@@ -8,7 +9,7 @@ use arrow::datatypes::{
     ArrowPrimitiveType, Decimal128Type, Float64Type, Int64Type, TimestampMillisecondType,
 };
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use super::{DamagedPane, FORMAT_VERSION, HEAD_KEY, Head, columns};
 use crate::statistics::field::FieldStatistics;
@@ -30,37 +31,45 @@ impl Pane {
     /// # Errors
     /// That it is of a newer version, or that it is no pane.
     pub fn decode(bytes: Bytes, limits: PaneLimits) -> Result<(Pane, Vec<(String, String)>)> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
-        let pairs = builder.metadata().file_metadata().key_value_metadata();
-        let mut metadata: Vec<(String, String)> = pairs
-            .into_iter()
-            .flatten()
-            .map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default()))
-            .collect();
-        let head = metadata.iter().position(|(key, _)| key == HEAD_KEY);
-        let head = head.map(|at| metadata.remove(at).1);
-        let head: Head = head
-            .and_then(|head| serde_json::from_str(&head).ok())
-            .ok_or_else(|| damaged(format!("its footer has no {HEAD_KEY}")))?;
-        if head.format_version > FORMAT_VERSION {
-            return Err(DamagedPane::Newer {
-                found: head.format_version,
-                known: FORMAT_VERSION,
-            });
-        }
-        let schema = columns::schema();
-        let batches = builder
-            .build()?
-            .collect::<std::result::Result<Vec<_>, _>>()?;
-        let batches = batches.iter().map(|batch| batch.project_like(&schema));
-        let batches = batches.collect::<Result<Vec<_>>>()?;
-        let rows = concat_batches(&schema, &batches)?;
-        let mut pane = Pane::new(limits);
-        pane.total = head.total;
-        pane.given_up = head.given_up();
-        Reader { rows: &rows }.read(&mut pane)?;
-        Ok((pane, metadata))
+        // The library trusts much of what it reads, and panics where that is not so.
+        catch_unwind(AssertUnwindSafe(|| decode(bytes, limits)))
+            .unwrap_or_else(|_| Err(damaged("its Parquet is not whole")))
     }
+}
+
+fn decode(bytes: Bytes, limits: PaneLimits) -> Result<(Pane, Vec<(String, String)>)> {
+    // The columns are cast to what they should be; what Arrow has put beside them says no more.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?;
+    let pairs = builder.metadata().file_metadata().key_value_metadata();
+    let mut metadata: Vec<(String, String)> = pairs
+        .into_iter()
+        .flatten()
+        .map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default()))
+        .collect();
+    let head = metadata.iter().position(|(key, _)| key == HEAD_KEY);
+    let head = head.map(|at| metadata.remove(at).1);
+    let head: Head = head
+        .and_then(|head| serde_json::from_str(&head).ok())
+        .ok_or_else(|| damaged(format!("its footer has no {HEAD_KEY}")))?;
+    if head.format_version > FORMAT_VERSION {
+        return Err(DamagedPane::Newer {
+            found: head.format_version,
+            known: FORMAT_VERSION,
+        });
+    }
+    let schema = columns::schema();
+    let batches = builder
+        .build()?
+        .collect::<std::result::Result<Vec<_>, _>>()?;
+    let batches = batches.iter().map(|batch| batch.project_like(&schema));
+    let batches = batches.collect::<Result<Vec<_>>>()?;
+    let rows = concat_batches(&schema, &batches)?;
+    let mut pane = Pane::new(limits);
+    pane.total = head.total;
+    pane.given_up = head.given_up();
+    Reader { rows: &rows }.read(&mut pane)?;
+    Ok((pane, metadata))
 }
 
 fn damaged(detail: impl Into<String>) -> DamagedPane {

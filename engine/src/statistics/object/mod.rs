@@ -8,6 +8,8 @@ mod columns;
 mod decode;
 mod encode;
 
+pub(super) use self::encode::decimal_text;
+
 use serde::{Deserialize, Serialize};
 
 use super::pane::{GivenUp, Pane};

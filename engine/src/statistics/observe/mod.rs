@@ -19,6 +19,7 @@ use arrow::datatypes::{
 
 use self::events::{Events, Slots};
 use self::groups::Groups;
+pub(super) use self::others::write_time;
 use super::field::FieldStatistics;
 use super::pane::PaneLimits;
 use super::tree::{Members, Node};

@@ -64,8 +64,9 @@ impl Bucket {
             return 0.0;
         }
         let (low, high) = self.magnitudes();
-        let middle = if integral && high - low >= 1.0 {
-            low + ((high - low - 1.0) / 2.0).floor()
+        let middle = if integral {
+            let (first, last) = (low.ceil(), high.ceil() - 1.0);
+            first + ((last - first) / 2.0).floor()
         } else {
             low + (high - low) / 2.0
         };
