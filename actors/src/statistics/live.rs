@@ -212,6 +212,9 @@ impl LiveView {
     /// The source has ended: what no commit has is read again by whoever reads next. Where a commit
     /// was under way its window stays: it may be committed.
     pub(crate) fn ended(&self, error: Option<&Error>) {
+        if let Some(target) = self.target.get() {
+            target.close();
+        }
         self.change(|snapshot| {
             for tip in snapshot.lanes.values_mut() {
                 let mut closed = LaneTip::clone(tip);

@@ -100,7 +100,8 @@ impl Statistics {
     /// target. For async code, on any runtime or none.
     ///
     /// # Errors
-    /// As [`Statistics::now`], and what reading the target can bring.
+    /// As [`Statistics::now`], and what reading the target can bring. `statistics.given_up` once the
+    /// source that was asked has ended: [`Statistics::open`] reads on.
     pub async fn range(&self, from_ms: TimestampMs, to_ms: TimestampMs) -> Result<View, Error> {
         let snapshot = self.live.snapshot();
         snapshot.check()?;

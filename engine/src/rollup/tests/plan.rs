@@ -110,3 +110,15 @@ fn what_lies_between_roll_ups_is_known_from_what_they_cover() {
         (2, vec![Epoch(2), Epoch(3)])
     );
 }
+
+#[test]
+fn a_commit_of_an_hour_that_is_rolled_up_counts_in_the_next_one() {
+    let mut pending = Pending::default();
+    let late = [counted(1, 0, 7, minute(59)), counted(1, 0, 8, minute(61))];
+    pending.lanes.insert(LANE, late.into());
+    let reach = Reach::new([(Epoch(1), LaneId(0), 5)]);
+    let hour = pending.next_hour(&reach, Some(hour_of(60)), minute(119));
+    let hour = hour.expect("it is complete");
+    assert_eq!(hour.number, hour_of(60));
+    assert_eq!(hour.covers, [cover(1, 0, 5, 8)]);
+}
