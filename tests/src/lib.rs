@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod lake;
 pub mod memory_stream;
 pub mod numbered;
+pub mod paced_stream;
 pub mod slow_store;
 
 pub mod faults;

@@ -16,6 +16,7 @@ use shardmill_engine::log::Follower;
 use shardmill_engine::types::WindowLength;
 use shardmill_tests::node::{Node, NodeOptions, Numbered};
 use shardmill_tests::numbered::{self, BEGIN_MS, Committed, EVERY_MS};
+use shardmill_tests::paced_stream::PacedStream;
 use shardmill_tests::slow_store::SlowStore;
 use shardmill_tests::source::SourceFile;
 use shardmill_tests::{cli, paths, wait};
@@ -239,6 +240,30 @@ async fn subscribers_see_newer_views_up_to_the_end() {
     }
     assert_eq!(seen, SHARDS * EACH);
     assert!(views > 1);
+}
+
+/// The stream is caught up: what is written is read, and seen, as it comes. How soon is printed.
+#[tokio::test]
+async fn what_is_written_is_seen_as_it_comes() {
+    let folder = paths::new_folder();
+    let engine = Shardmill::new(256 << 20, 2).unwrap();
+    let stream = PacedStream::new(numbered::stream(SHARDS, EACH), BEGIN_MS);
+    let store = Arc::new(store(folder.path()));
+    let handle = engine.add_with_ports(&source(folder.path()), Arc::new(stream), store);
+    let mut changes = handle.statistics().subscribe();
+    let (mut seen, mut live) = (0, 0);
+    while seen < SHARDS * EACH {
+        let view = changes.next().await.unwrap();
+        let rows = rows(&view);
+        assert!(rows >= seen, "{rows} after {seen}");
+        live += u64::from(view.counts_of(Origin::Live).rows > 0);
+        seen = rows;
+    }
+    assert!(live > 10, "{live} views with a live tip");
+    let seen_after = handle.progress().latencies.arrival_to_statistics;
+    println!("seen after (microseconds) {seen_after:?}");
+    assert!(seen_after.count > 10);
+    stop(handle).await;
 }
 
 #[tokio::test]

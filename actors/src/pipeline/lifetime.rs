@@ -43,6 +43,8 @@ pub(crate) struct Lifetime {
     /// What was committed before, until it is merged in.
     before: Option<Pane>,
     merging: bool,
+    /// Soon after a merge.
+    resting: bool,
     again: bool,
 }
 
@@ -54,6 +56,7 @@ impl Lifetime {
             limit,
             before: None,
             merging: false,
+            resting: false,
             again: false,
         }
     }
@@ -84,7 +87,8 @@ impl Lifetime {
 
     /// Merges what waits.
     fn merge(&mut self, ctx: &mut Context<Self>) {
-        if self.merging {
+        // What was there before is waited for by whoever asks.
+        if self.merging || (self.resting && self.before.is_none()) {
             self.again = true;
             return;
         }
@@ -140,12 +144,17 @@ impl Lifetime {
                 let error = Error::new("statistics.panic", message);
                 actor.context.live.not_loaded(&error);
             }
+            actor.merging = false;
+            actor.resting = true;
             ctx.run_later(MERGE_EVERY, |actor, ctx| {
-                actor.merging = false;
+                actor.resting = false;
                 if std::mem::take(&mut actor.again) {
                     actor.merge(ctx);
                 }
             });
+            if actor.before.is_some() {
+                actor.merge(ctx);
+            }
         }));
     }
 }
