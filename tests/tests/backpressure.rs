@@ -89,7 +89,13 @@ fn wait_for_rows(handle: &Handle, rows: u64) -> u64 {
 fn commits_all(stream: MemoryStream, lanes: u32, line: f64) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let rows = stream.len();
-    let handle = start(stream, lanes, MemoryPlan::least(lanes, STATISTICS), line, folder.path());
+    let handle = start(
+        stream,
+        lanes,
+        MemoryPlan::least(lanes, STATISTICS),
+        line,
+        folder.path(),
+    );
     let most = wait_for_rows(&handle, rows);
     handle.stop();
     let progress = handle.wait().unwrap();
