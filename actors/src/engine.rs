@@ -16,12 +16,12 @@ use tokio::sync::{broadcast, mpsc, watch};
 use crate::adapters;
 use crate::config::DataSource;
 use crate::error::Error;
-use crate::handle::{CommittedWindow, Handle, Outcome, Subscription};
+use crate::handle::{CommittedWindow, Handle, Outcome, Shown, Subscription};
 use crate::pipeline::{
     Fault, Schemas, Settings, Source, SourceContext, SourceKey, StopSource, StopSourceNow, Workers,
 };
 use crate::progress::Meter;
-use crate::statistics::LiveView;
+use crate::statistics::{LiveView, Target};
 
 /// The threads and the memory that data sources share.
 ///
@@ -100,6 +100,7 @@ impl Shardmill {
             workers: Arc::new(workers),
             pressure: watch::Sender::new(0),
             sources: HashMap::new(),
+            views: Vec::new(),
         };
         std::thread::Builder::new()
             .name("shardmill-actors".into())
@@ -135,19 +136,17 @@ impl Shardmill {
         let settings = Settings::of(&source);
         let key = self.next_key.fetch_add(1, Ordering::Relaxed);
         let meter = Arc::new(Meter::new(&settings.name, self.host.now()));
-        let live = Arc::new(LiveView::new(settings.statistics.clone(), self.host.now()));
+        let (limits, length) = (settings.statistics.clone(), settings.window_length);
+        let live = Arc::new(LiveView::new(limits, length, self.host.now()));
         let (commits, _) = broadcast::channel(Subscription::CAPACITY);
         let (outcome, ended) = watch::channel(None);
-        let handle = Handle::new(
-            key,
-            Arc::clone(&meter),
-            Arc::clone(&live),
-            self.budget.clone(),
-            Arc::clone(&self.host),
-            self.commands.clone(),
-            ended,
-            &commits,
-        );
+        let shown = Shown {
+            meter: Arc::clone(&meter),
+            live: Arc::clone(&live),
+            budget: self.budget.clone(),
+            host: Arc::clone(&self.host),
+        };
+        let handle = Handle::new(key, shown, self.commands.clone(), ended, &commits);
         let start = StartSource {
             key,
             settings,
@@ -183,6 +182,8 @@ struct World {
     workers: Arc<Workers>,
     pressure: watch::Sender<u64>,
     sources: HashMap<u64, Addr<Source>>,
+    /// The live views of all sources that were ever started.
+    views: Vec<Arc<LiveView>>,
 }
 
 impl World {
@@ -201,7 +202,7 @@ impl World {
         }
         let keys: Vec<u64> = self.sources.keys().copied().collect();
         keys.iter().for_each(|key| self.stop(*key));
-        while self.sources.values().any(Addr::connected) {
+        while self.sources.values().any(Addr::connected) || self.views.iter().any(is_read) {
             self.host.sleep(10).await;
         }
     }
@@ -223,6 +224,10 @@ impl World {
             commits,
             outcome,
         } = start;
+        // One that is over and has nothing at work begins nothing any more.
+        self.views
+            .retain(|view| !view.snapshot().is_over() || is_read(view));
+        self.views.push(Arc::clone(&live));
         let (stream, store, registry) = match open(&source, ports).await {
             Ok(ports) => ports,
             Err(error) => {
@@ -253,6 +258,11 @@ impl World {
         let source = Source::new(context, faults_inbox, commits, outcome);
         self.sources.insert(key, source.start());
     }
+}
+
+/// Whether somebody reads the target of a view.
+fn is_read(view: &Arc<LiveView>) -> bool {
+    view.target.get().is_some_and(Target::is_at_work)
 }
 
 fn forget<T>(sent: impl Future<Output = T> + 'static) {

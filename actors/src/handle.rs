@@ -81,12 +81,17 @@ pub struct Handle {
     shared: Arc<Shared>,
 }
 
+/// What a handle shows of its source.
+pub(crate) struct Shown {
+    pub meter: Arc<Meter>,
+    pub live: Arc<LiveView>,
+    pub budget: Budget,
+    pub host: Arc<dyn Host>,
+}
+
 struct Shared {
     key: u64,
-    meter: Arc<Meter>,
-    live: Arc<LiveView>,
-    budget: Budget,
-    host: Arc<dyn Host>,
+    shown: Shown,
     commands: mpsc::UnboundedSender<Command>,
     outcome: watch::Receiver<Option<Outcome>>,
     commits: broadcast::WeakSender<CommittedWindow>,
@@ -111,10 +116,7 @@ impl Shared {
 impl Handle {
     pub(crate) fn new(
         key: u64,
-        meter: Arc<Meter>,
-        live: Arc<LiveView>,
-        budget: Budget,
-        host: Arc<dyn Host>,
+        shown: Shown,
         commands: mpsc::UnboundedSender<Command>,
         outcome: watch::Receiver<Option<Outcome>>,
         commits: &broadcast::Sender<CommittedWindow>,
@@ -123,10 +125,7 @@ impl Handle {
         let stopped = AtomicBool::new(false);
         let shared = Shared {
             key,
-            meter,
-            live,
-            budget,
-            host,
+            shown,
             commands,
             outcome,
             commits,
@@ -139,21 +138,25 @@ impl Handle {
 
     /// What the source has done so far and what each of its actors is doing.
     pub fn progress(&self) -> Progress {
-        self.shared
-            .meter
-            .snapshot(&self.shared.budget, self.shared.host.now())
+        let Shown {
+            meter,
+            budget,
+            host,
+            ..
+        } = &self.shared.shown;
+        meter.snapshot(budget, host.now())
     }
 
     /// The statistics of the source: what is committed and what is live, as one. They can be asked
     /// after the handle is gone, and do not keep the source running.
     pub fn statistics(&self) -> Statistics {
-        Statistics::of(Arc::clone(&self.shared.live))
+        Statistics::of(Arc::clone(&self.shared.shown.live))
     }
 
     /// The sample of a new source that its format was decided by: a preview, and no committed data.
     /// `None` before that, after the first commit, and where no format had to be found out.
     pub fn preview(&self) -> Option<Arc<Preview>> {
-        self.shared.meter.preview()
+        self.shared.shown.meter.preview()
     }
 
     /// Asks the source to finish what is in flight, commit it and end. Returns at once.

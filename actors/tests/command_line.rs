@@ -129,8 +129,19 @@ fn every_key_of_the_json_output_is_documented() {
     let page = std::fs::read_to_string(page).unwrap();
     let shown = Shown::new();
     let mut events = shown.events.clone();
-    for command in ["inspect", "verify", "check"] {
+    for command in ["inspect", "verify", "check", "statistics"] {
         events.push(last_line(&shardmill(&[command, &shown.source(), "--json"])));
+    }
+    for field in [
+        "status",
+        "duration_ms",
+        "agent",
+        "cached",
+        "repo.topics",
+        "_arrival",
+    ] {
+        let arguments = ["statistics", &shown.source(), field, "--json"];
+        events.push(last_line(&shardmill(&arguments)));
     }
     for event in &events {
         let row = format!("| `{}` |", event["event"].as_str().unwrap());

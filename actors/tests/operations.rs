@@ -14,7 +14,7 @@ fn page() -> String {
 }
 
 /// What errors' codes begin with.
-const AREAS: [&str; 19] = [
+const AREAS: [&str; 20] = [
     "config",
     "connection",
     "stream",
@@ -33,6 +33,7 @@ const AREAS: [&str; 19] = [
     "inspect",
     "verify",
     "rollup",
+    "statistics",
     "demo",
 ];
 

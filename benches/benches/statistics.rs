@@ -191,7 +191,7 @@ impl Iterator for Wide {
                     (random % 1_000_000) as f64 / 128.0
                 ),
                 3 => write!(text, "{comma}\"c{column}\":\"{random:016x}\""),
-                _ => write!(text, "{comma}\"c{column}\":{}", random % 2 == 0),
+                _ => write!(text, "{comma}\"c{column}\":{}", random.is_multiple_of(2)),
             };
         }
         text.push('}');

@@ -24,6 +24,7 @@ pub mod ledger;
 
 pub mod lake;
 pub mod memory_stream;
+pub mod numbered;
 pub mod slow_store;
 
 pub mod faults;

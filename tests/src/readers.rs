@@ -25,3 +25,10 @@ pub fn read_rows(folder: &Path) -> Vec<String> {
     let output = String::from_utf8(output).expect("the script prints UTF-8");
     output.lines().map(str::to_owned).collect()
 }
+
+/// What DuckDB answers to a query: a row an object.
+pub fn duckdb(sql: &str) -> Vec<Value> {
+    let script = tools::script("run_sql.py");
+    let output = process::run("run_sql.py", script, sql.as_bytes());
+    serde_json::from_slice(&output).expect("the script prints JSON")
+}

@@ -27,7 +27,8 @@ pub fn sparkline(counts: &[u64]) -> String {
         0 => '·',
         count => {
             let steps = u128::from(*count) * (HEIGHTS.len() as u128 - 1);
-            HEIGHTS[(steps / u128::from(highest)) as usize]
+            let highest = u128::from(highest);
+            HEIGHTS[((steps + highest / 2) / highest) as usize]
         }
     };
     counts.iter().map(column).collect()
@@ -53,7 +54,7 @@ mod tests {
         assert_eq!(sparkline(&[]), "");
         assert_eq!(sparkline(&[0, 0]), "··");
         assert_eq!(sparkline(&[1, 0, 1]), "█·█");
-        assert_eq!(sparkline(&[1, 50, 100]), "▁▄█");
-        assert_eq!(sparkline(&[u64::MAX, u64::MAX / 2]), "█▄");
+        assert_eq!(sparkline(&[1, 50, 99, 100]), "▁▅██");
+        assert_eq!(sparkline(&[u64::MAX, u64::MAX / 4]), "█▃");
     }
 }

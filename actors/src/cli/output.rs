@@ -21,9 +21,9 @@ pub fn try_line(text: &str) -> std::io::Result<()> {
 
 /// Prints one JSON object on a line of its own.
 pub fn json_line<T: Serialize>(object: &T) {
-    match serde_json::to_string(object) {
+    match json_text(object) {
         Ok(text) => line(&text),
-        Err(error) => eprintln!("error[cli.json]: a report cannot be written as JSON: {error}"),
+        Err(failure) => failure.show(false),
     }
 }
 
@@ -37,7 +37,8 @@ pub fn json_text<T: Serialize>(report: &T) -> Result<String, Failure> {
     })
 }
 
-/// A table with a header (or without one, if it is empty), its columns of numbers (by their places) aligned to the right.
+/// A table with a header (or without one, if it is empty), its columns of numbers (by their places)
+/// aligned to the right.
 pub fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     table

@@ -1,5 +1,8 @@
 //! What all actors of one source share.
 
+#[cfg(test)]
+mod quiet;
+
 use std::sync::{Arc, OnceLock};
 
 use shardmill_engine::budget::Budget;

@@ -6,7 +6,6 @@
 //! asks meanwhile reads what the roll-up would have said.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -64,10 +63,9 @@ impl Rollups {
                     if done.hours + done.days > 0 {
                         tracing::info!(%source, hours = done.hours, days = done.days, "statistics are rolled up");
                     }
-                    let counters = &actor.context.meter.statistics;
-                    counters
-                        .missing_panes
-                        .fetch_add(done.missing_panes, Ordering::Relaxed);
+                    if done.missing_panes > 0 {
+                        tracing::warn!(%source, missing = done.missing_panes, "of some commits only counts are rolled up");
+                    }
                     actor.roller = Some(roller);
                 }
                 Err(error) => {

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use shardmill_engine::log::{Commit, LaneState};
 use shardmill_engine::rollup::Reach;
 use shardmill_engine::statistics::{Origin, Pane, PaneLimits, View};
-use shardmill_engine::types::{ClaimRef, LaneId, TimestampMs, Window};
+use shardmill_engine::types::{ClaimRef, LaneId, TimestampMs, Window, WindowLength};
 use tokio::sync::watch;
 
 use super::memory::PaneMemory;
@@ -35,6 +35,7 @@ pub(crate) struct Snapshot {
     /// How far the logs had been read by whoever opened them without running the source.
     reach: Reach,
     as_of_ms: TimestampMs,
+    window_length: WindowLength,
     over: bool,
 }
 
@@ -79,7 +80,7 @@ pub(crate) struct LiveView {
 
 impl LiveView {
     /// Nothing is known yet.
-    pub(crate) fn new(limits: PaneLimits, now: TimestampMs) -> Self {
+    pub(crate) fn new(limits: PaneLimits, window_length: WindowLength, now: TimestampMs) -> Self {
         let lifetime = Held {
             pane: Arc::new(Pane::new(limits)),
             _memory: None,
@@ -92,6 +93,7 @@ impl LiveView {
                 lanes: BTreeMap::new(),
                 reach: Reach::default(),
                 as_of_ms: now,
+                window_length,
                 over: false,
             }),
             changed: watch::Sender::new(()),
@@ -210,6 +212,9 @@ impl LiveView {
     /// The source has ended: what no commit has is read again by whoever reads next. Where a commit
     /// was under way its window stays: it may be committed.
     pub(crate) fn ended(&self, error: Option<&Error>) {
+        if let Some(target) = self.target.get() {
+            target.close();
+        }
         self.change(|snapshot| {
             for tip in snapshot.lanes.values_mut() {
                 let mut closed = LaneTip::clone(tip);
@@ -256,6 +261,10 @@ impl Snapshot {
         self.as_of_ms
     }
 
+    pub(crate) fn window_length(&self) -> WindowLength {
+        self.window_length
+    }
+
     /// How far the logs are counted as committed.
     pub(crate) fn reach(&self) -> Reach {
         let claimed = self.lanes.values();
@@ -278,7 +287,8 @@ impl Snapshot {
         let live = self
             .open()
             .map(|(_, pane)| (Arc::clone(pane), Origin::Live));
-        Ok(View::new(committed.chain(live).collect(), self.as_of_ms))
+        let panes = committed.chain(live).collect();
+        Ok(View::new(panes, self.as_of_ms).with_window_length(self.window_length))
     }
 
     /// # Errors

@@ -38,7 +38,7 @@ use open::OwnRuntime;
 /// let view = statistics.now()?;
 /// println!("{} events as of {}", view.counts().rows, view.as_of_ms());
 /// if let Some(field) = view.field("user.name") {
-///     println!("in {} of them", field.events());
+///     println!("in {} of them", field.events);
 /// }
 ///
 /// // The hour before.
@@ -100,7 +100,8 @@ impl Statistics {
     /// target. For async code, on any runtime or none.
     ///
     /// # Errors
-    /// As [`Statistics::now`], and what reading the target can bring.
+    /// As [`Statistics::now`], and what reading the target can bring. `statistics.given_up` once the
+    /// source that was asked has ended: [`Statistics::open`] reads on.
     pub async fn range(&self, from_ms: TimestampMs, to_ms: TimestampMs) -> Result<View, Error> {
         let snapshot = self.live.snapshot();
         snapshot.check()?;
@@ -116,7 +117,8 @@ impl Statistics {
             .filter(|(window, _)| windows.contains(window));
         let live = open.map(|(_, pane)| (Arc::clone(pane), Origin::Live));
         let panes = committed.into_iter().chain(live).collect();
-        Ok(View::new(panes, snapshot.as_of_ms()))
+        let view = View::new(panes, snapshot.as_of_ms());
+        Ok(view.with_window_length(snapshot.window_length()))
     }
 
     /// News: the view of now first, then newer ones as they come.
@@ -167,3 +169,8 @@ impl Changes {
         futures::executor::block_on(self.next())
     }
 }
+
+/// The examples of the page about statistics, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/STATISTICS.md")]
+pub struct PageOfStatistics;

@@ -68,7 +68,7 @@ impl Statistics {
         };
         let length = record.window_length_ms;
         let target = Target::new(store, Arc::clone(&host), limits.clone(), length);
-        let live = LiveView::new(limits, host.now());
+        let live = LiveView::new(limits, length, host.now());
         let found = target.load(Reach::default()).await?;
         let found = found.ok_or_else(|| no_source(source))?;
         let lifetime = Held {

@@ -1,13 +1,16 @@
 //! What is on the target: days, hours and committed windows.
 
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use shardmill_engine::ports::{Host, Store};
 use shardmill_engine::rollup::{Archive, Found, Reach, RolledUp, Roller, RollupError, Settings};
 use shardmill_engine::statistics::PaneLimits;
 use shardmill_engine::types::{TimestampMs, Window, WindowLength};
-use tokio::runtime;
+use tokio::runtime::{self, RuntimeFlavor};
+use tokio::sync::watch;
 
 use crate::error::Error;
 
@@ -20,6 +23,8 @@ pub(crate) struct Target {
     archive: Archive,
     window_length: WindowLength,
     runtime: runtime::Handle,
+    /// Whether nothing may be asked any more. Whatever is at work listens to it.
+    closed: Arc<watch::Sender<bool>>,
 }
 
 impl Target {
@@ -38,6 +43,7 @@ impl Target {
             archive: Archive::new(store, host, settings),
             window_length,
             runtime: runtime::Handle::current(),
+            closed: Arc::new(watch::Sender::new(false)),
         }
     }
 
@@ -81,20 +87,58 @@ impl Target {
         self.window_length.window_of(from)..end
     }
 
-    /// Merging takes a while, so it is done beside the threads that drive calls.
+    /// The runtime is about to end: what is at work gives up, and nothing is begun any more.
+    pub(crate) fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    /// Whether anything is at work.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.closed.receiver_count() > 0
+    }
+
     async fn wait<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, RollupError>> + Send + 'static,
     ) -> Result<T, Error> {
-        let runtime = self.runtime.clone();
-        let done = self
-            .runtime
-            .spawn_blocking(move || runtime.block_on(work))
-            .await;
-        let done = done.map_err(|error| {
-            let message = format!("reading statistics was given up: {error}");
+        let may_block = self.runtime.runtime_flavor() == RuntimeFlavor::MultiThread;
+        let mut closed = self.closed.subscribe();
+        let work = async move {
+            tokio::select! {
+                biased;
+                _ = closed.wait_for(|closed| *closed) => None,
+                done = work => Some(done),
+            }
+        };
+        let work = Heavy {
+            work: Box::pin(work),
+            may_block,
+        };
+        let given_up = |why: &str| {
+            let message = format!("reading statistics was given up: {why}");
             Error::new("statistics.given_up", message)
-        })?;
+        };
+        let done = self.runtime.spawn(work).await;
+        let done = done.map_err(|error| given_up(&error.to_string()))?;
+        let done = done.ok_or_else(|| given_up("the source has ended; open its target"))?;
         done.map_err(|error| Error::new(error.code(), error.to_string()))
+    }
+}
+
+/// Work that merges between its calls, which takes a while: other tasks must not wait for it.
+struct Heavy<F> {
+    work: Pin<Box<F>>,
+    /// A runtime of one thread has none to give its other tasks to.
+    may_block: bool,
+}
+
+impl<F: Future> Future for Heavy<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        match self.may_block {
+            true => tokio::task::block_in_place(|| self.work.as_mut().poll(context)),
+            false => self.work.as_mut().poll(context),
+        }
     }
 }

@@ -262,7 +262,7 @@ fn check_top(path: &str, typed: &TypeStatistics, values: &[String]) {
         .for_each(|value| *counts.entry(value).or_default() += 1);
     let top = typed.sketches.top.as_ref().unwrap();
     assert!(
-        top.error() <= values.len() as u64 / (top.top() as u64 * 4 + 1),
+        top.error() <= values.len() as u64 / (top.top() as u64 * 2 + 1),
         "{path}"
     );
     let found: BTreeMap<&str, u64> = top

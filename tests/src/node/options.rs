@@ -23,6 +23,18 @@ pub struct NodeOptions {
     pub part_size: usize,
     /// Decides which calls fail.
     pub seed: u64,
+    /// In place of the stream that the `source.toml` names: one in memory, whose statistics are
+    /// asked for and checked all the time.
+    pub numbered: Option<Numbered>,
+}
+
+/// A stream of numbered events: see [`crate::numbered`].
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Numbered {
+    /// Its Kinesis shards.
+    pub kinesis_shards: u64,
+    /// Records of each.
+    pub records_each: u64,
 }
 
 /// A place to die at.
@@ -48,6 +60,7 @@ impl NodeOptions {
             stream_faults: 0.0,
             part_size: 32 * 1024,
             seed: 0,
+            numbered: None,
         }
     }
 }

@@ -8,11 +8,14 @@ use std::time::Duration;
 use serde_json::json;
 use shardmill::config::DataSource;
 use shardmill::{Error, Shardmill, adapters};
+use shardmill_engine::ports::Stream;
 use shardmill_engine::types::WindowLength;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Killer, NodeOptions};
+use super::asking::Asking;
+use super::{Killer, NodeOptions, Numbered};
 use crate::faults::{Chance, FaultyStore, FaultyStream};
+use crate::numbered;
 
 /// How often progress is printed.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -43,8 +46,15 @@ async fn run_source(options: &NodeOptions) -> Result<(), Error> {
     let source = DataSource::from_file(&options.config)
         .unwrap_or_else(|error| panic!("{}: {error}", options.config.display()))
         .with_window_length(window_length);
-    let stream = adapters::open_stream(&source).await;
-    let stream = stream.unwrap_or_else(|error| panic!("the stream: {error}"));
+    let stream: Arc<dyn Stream> = match options.numbered {
+        Some(Numbered {
+            kinesis_shards,
+            records_each,
+        }) => Arc::new(numbered::stream(kinesis_shards, records_each)),
+        None => adapters::open_stream(&source)
+            .await
+            .unwrap_or_else(|error| panic!("the stream: {error}")),
+    };
     let store = adapters::open_target(&source).await;
     let mut store = store.unwrap_or_else(|error| panic!("the target: {error}"));
     if let Some(at) = options.kill {
@@ -57,6 +67,11 @@ async fn run_source(options: &NodeOptions) -> Result<(), Error> {
     let engine = Shardmill::new(budget, source.engine().threads)?;
     let handle = engine.add_with_ports(&source, Arc::new(stream), Arc::new(store));
 
+    if let Some(Numbered { kinesis_shards, .. }) = options.numbered {
+        let target = adapters::open_target(&source).await?;
+        let asking = Asking::new(handle.statistics(), target, kinesis_shards);
+        tokio::spawn(asking.run());
+    }
     let mut tick = tokio::time::interval(PROGRESS_INTERVAL);
     let totals = loop {
         tokio::select! {
@@ -69,7 +84,7 @@ async fn run_source(options: &NodeOptions) -> Result<(), Error> {
     Ok(())
 }
 
-fn print(what: &str, value: &serde_json::Value) {
+pub(super) fn print(what: &str, value: &serde_json::Value) {
     // Standard output is a file of the test's.
     let _ = writeln!(std::io::stdout().lock(), "{what} {value}");
 }

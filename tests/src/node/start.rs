@@ -50,6 +50,11 @@ impl Node {
         self.said("progress ")
     }
 
+    /// What its newest answer about statistics was, where it asks for them.
+    pub fn asked(&self) -> Option<Value> {
+        self.said("asked ")
+    }
+
     /// What it said at its end: the totals, or an error with its code.
     pub fn ended(&self) -> Option<Value> {
         self.said("ended ")

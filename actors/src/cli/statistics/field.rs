@@ -155,6 +155,7 @@ fn spread(page: &mut Page, title: &str, spread: Option<&Spread>) {
             format_args!("quantiles and bars are of {seen} of {all}"),
         );
     }
+    page.line("");
     let bins = bins(spread, BINS);
     let bars = bins
         .iter()

@@ -15,7 +15,7 @@ use shardmill_engine::statistics::View;
 use shardmill_engine::statistics::answer::{FieldAnswer, FieldSummary, SourceAnswer};
 use shardmill_engine::types::TimestampMs;
 
-use self::read::{Reader, Span};
+use self::read::Span;
 use super::signals::Signals;
 use super::{Exit, Failure, Json, Outcome, block_on, output};
 use crate::config::{DataSource, nearest};
@@ -105,15 +105,15 @@ impl StatisticsCommand {
     }
 
     async fn look(&self, source: &DataSource) -> Outcome {
-        let reader = Reader::open(source, self.from, self.to).await?;
+        let span = Span::of_windows(self.from, self.to, source.window_length());
         if !self.watch {
-            let shown = self.report(source, reader.span(), &reader.view().await?)?;
+            let shown = self.report(source, span, &span.view(source).await?)?;
             output::line(shown.trim_end());
             return Ok(Exit::Done);
         }
         let mut signals = Signals::listen()?;
         loop {
-            let shown = self.report(source, reader.span(), &reader.view().await?)?;
+            let shown = self.report(source, span, &span.view(source).await?)?;
             let redraw = !self.json.json && std::io::IsTerminal::is_terminal(&std::io::stdout());
             let begin = if redraw { CLEAR } else { "" };
             // Whoever looked has gone away.

@@ -1,23 +1,16 @@
 //! Where the statistics are from.
 
-use std::ops::Range;
-use std::sync::Arc;
-
 use serde::Serialize;
-use shardmill_engine::ports::Host;
-use shardmill_engine::rollup::{Archive, Reach, Settings};
-use shardmill_engine::statistics::{Origin, PaneLimits, View};
-use shardmill_engine::types::{TimestampMs, Window, WindowLength};
+use shardmill_engine::statistics::View;
+use shardmill_engine::types::{TimestampMs, WindowLength};
 
-use crate::adapters::SystemHost;
-use crate::cli::{Failure, open_target};
+use crate::cli::Failure;
 use crate::config::DataSource;
+use crate::error::Error;
+use crate::statistics::Statistics;
 
-/// Of so many windows, the newest, counts are shown window by window.
-const WINDOWS: usize = 1_440;
-
-/// The time that is asked for: from the first to, but not including, the second; whole windows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// The time that is asked for: from the first to, but not including, the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
     /// `null`: from the beginning.
     pub from_ms: Option<TimestampMs>,
@@ -25,66 +18,50 @@ pub struct Span {
     pub to_ms: Option<TimestampMs>,
 }
 
-/// Reads the statistics of a source from its target.
-pub struct Reader {
-    archive: Archive,
-    host: Arc<dyn Host>,
-    length: WindowLength,
-    windows: Range<Window>,
-    target: String,
-}
-
-impl Reader {
-    /// Of the windows that lie in a span of time, or some of which does.
-    pub async fn open(
-        source: &DataSource,
+impl Span {
+    /// The whole windows that lie in a span of time, or some of which does.
+    pub fn of_windows(
         from: Option<TimestampMs>,
         to: Option<TimestampMs>,
-    ) -> Result<Self, Failure> {
-        let host: Arc<dyn Host> = Arc::new(SystemHost);
-        let statistics = source.statistics();
-        let settings = Settings {
-            limits: PaneLimits {
-                fields: statistics.real_time,
-                max_fields: statistics.max_fields,
-                max_bytes: statistics.max_bytes_per_window,
-                top_values: statistics.top_values,
-            },
-            keep_windows: WINDOWS,
-        };
-        let length = source.window_length();
-        let first = from.map_or(Window(i64::MIN), |from| length.window_of(from));
-        // The last moment that is asked for is the one before `to`.
-        let end = to.map_or(Window(i64::MAX), |to| length.window_of(to - 1).next());
-        Ok(Self {
-            archive: Archive::new(open_target(source).await?, Arc::clone(&host), settings),
-            host,
-            length,
-            windows: first..end,
-            target: format!("{}/{}", source.target().url, source.name()),
-        })
-    }
-
-    /// The time that is read.
-    pub fn span(&self) -> Span {
-        let start = |window: Window| self.length.start_of(window);
-        Span {
-            from_ms: (self.windows.start > Window(i64::MIN)).then(|| start(self.windows.start)),
-            to_ms: (self.windows.end < Window(i64::MAX)).then(|| start(self.windows.end)),
+        length: WindowLength,
+    ) -> Self {
+        let start = |time| length.start_of(length.window_of(time));
+        Self {
+            from_ms: from.map(start),
+            // The last moment that is asked for is the one before `to`.
+            to_ms: to.map(|to| start(to - 1) + length.millis()),
         }
     }
 
-    /// What is there now.
-    pub async fn view(&self) -> Result<View, Failure> {
-        let all = Reach::default();
-        let found = self.archive.range(self.windows.clone(), &all).await;
-        let found = found.map_err(|error| Failure::new(error.code(), error.to_string()))?;
-        let Some(found) = found else {
-            let target = &self.target;
-            let message = format!("nothing is at {target}: `shardmill run` makes the source");
-            return Err(Failure::new("statistics.no_source", message));
-        };
-        let panes = vec![(Arc::new(found.pane), Origin::Committed)];
-        Ok(View::new(panes, self.host.now()).with_window_length(self.length))
+    /// Reads what is on the target now.
+    pub async fn view(self, source: &DataSource) -> Result<View, Failure> {
+        let view = self.read(source).await;
+        let view = view.map_err(|error| Failure::new(error.code(), error.message()))?;
+        Ok(view.with_window_length(source.window_length()))
+    }
+
+    async fn read(self, source: &DataSource) -> Result<View, Error> {
+        let statistics = Statistics::open(source).await?;
+        if self.from_ms.is_none() && self.to_ms.is_none() {
+            return statistics.now();
+        }
+        let from = self.from_ms.unwrap_or(TimestampMs::MIN);
+        let to = self.to_ms.unwrap_or(TimestampMs::MAX);
+        statistics.range(from, to).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_of_whole_windows() {
+        let span = |from, to| Span::of_windows(from, to, WindowLength::MINUTE);
+        let cut = span(Some(60_001), Some(179_999));
+        assert_eq!((cut.from_ms, cut.to_ms), (Some(60_000), Some(180_000)));
+        assert_eq!(cut, span(cut.from_ms, cut.to_ms));
+        let all = span(None, None);
+        assert_eq!((all.from_ms, all.to_ms), (None, None));
     }
 }

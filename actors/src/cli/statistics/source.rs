@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(
             shown,
             "Events by 1 min of arrival, at most 100\n  \
-             █··▄  2026-11-22T10:00:00Z to 2026-11-22T10:04:00Z"
+             █··▅  2026-11-22T10:00:00Z to 2026-11-22T10:04:00Z"
         );
         assert_eq!(minutes(&[], 60_000), None);
     }

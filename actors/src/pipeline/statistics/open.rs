@@ -206,3 +206,7 @@ impl OpenWindow {
         );
     }
 }
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

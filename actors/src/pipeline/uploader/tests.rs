@@ -7,17 +7,12 @@ use shardmill_engine::budget::Budget;
 use shardmill_engine::log::{
     self, Identity, LaneLog, LaneState, LogError, SourceOptions, claim_lanes, take_generation,
 };
-use shardmill_engine::ports::{
-    Host, IteratorFrom, Records, ShardFilter, ShardList, Store, Stream, StreamError,
-};
-use shardmill_engine::types::{FileKind, KinesisShardId, ProcessId, TimestampMs, WindowLength};
-use tokio::sync::{mpsc, watch};
+use shardmill_engine::ports::{Host, Store};
+use shardmill_engine::types::{FileKind, ProcessId, TimestampMs, WindowLength};
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::adapters::LocalStore;
-use crate::config::DataSource;
-use crate::pipeline::{Schemas, Settings, SourceKey, Workers};
-use crate::progress::Meter;
 
 const NAME: &str = "data/date=2026-11-22/hour=10/file.parquet";
 
@@ -35,31 +30,6 @@ impl Host for Clock {
 
     fn random(&self) -> u64 {
         7
-    }
-}
-
-/// An uploader asks no stream.
-struct NoStream;
-
-impl Stream for NoStream {
-    fn list_shards(&self, _: ShardFilter) -> BoxFuture<'_, Result<ShardList, StreamError>> {
-        unreachable!("an uploader asks no stream")
-    }
-
-    fn shard_iterator<'a>(
-        &'a self,
-        _: &'a KinesisShardId,
-        _: IteratorFrom,
-    ) -> BoxFuture<'a, Result<String, StreamError>> {
-        unreachable!("an uploader asks no stream")
-    }
-
-    fn get_records<'a>(
-        &'a self,
-        _: &'a str,
-        _: u32,
-    ) -> BoxFuture<'a, Result<Records, StreamError>> {
-        unreachable!("an uploader asks no stream")
     }
 }
 
@@ -116,25 +86,8 @@ impl Scene {
     }
 
     fn upload(&self, guard: Guard) -> FileUpload {
-        let source = DataSource::builder("clicks")
-            .stream("clicks")
-            .target("./lake")
-            .build();
-        let (host, meter) = (Arc::clone(&self.host), Arc::new(Meter::new("clicks", 0)));
-        let context = SourceContext {
-            key: SourceKey(1),
-            settings: Settings::of(&source.unwrap()),
-            stream: Arc::new(NoStream),
-            store: Arc::clone(&self.store),
-            host: Arc::clone(&self.host),
-            budget: self.budget.clone(),
-            workers: Arc::new(Workers::start(1, &self.budget).unwrap()),
-            schemas: Arc::new(Schemas::new("clicks", None, host, Arc::clone(&meter))),
-            meter,
-            faults: mpsc::unbounded_channel().0,
-            pressure: watch::Sender::new(0),
-            decided: std::sync::OnceLock::new(),
-        };
+        let (store, host) = (Arc::clone(&self.store), Arc::clone(&self.host));
+        let context = SourceContext::quiet(store, host, &self.budget);
         FileUpload {
             context: Arc::new(context),
             guard,

@@ -11,6 +11,8 @@ pub(super) struct Groups<T> {
     hasher: foldhash::fast::RandomState,
     places: HashTable<u32>,
     groups: Vec<(T, u64)>,
+    /// Of each group: a table that grows need not look at the values again.
+    hashes: Vec<u64>,
 }
 
 impl<T> Default for Groups<T> {
@@ -19,6 +21,7 @@ impl<T> Default for Groups<T> {
             hasher: foldhash::fast::RandomState::default(),
             places: HashTable::new(),
             groups: Vec::new(),
+            hashes: Vec::new(),
         }
     }
 }
@@ -32,28 +35,41 @@ impl<T: Hash + Eq + Copy> Groups<T> {
 
     #[inline]
     pub(super) fn add_many(&mut self, value: T, times: u64) {
+        let Self {
+            hasher,
+            places,
+            groups,
+            hashes,
+        } = self;
+        let hash = hasher.hash_one(value);
         // Runs are common.
-        if let Some((last, count)) = self.groups.last_mut()
+        if hashes.last() == Some(&hash)
+            && let Some((last, count)) = groups.last_mut()
             && *last == value
         {
             *count += times;
             return;
         }
-        let Self {
-            hasher,
-            places,
-            groups,
-        } = self;
-        let hash = hasher.hash_one(value);
-        let same = |place: &u32| groups[*place as usize].0 == value;
-        match places.entry(hash, same, |place| {
-            hasher.hash_one(groups[*place as usize].0)
-        }) {
+        let same = |place: &u32| {
+            let place = *place as usize;
+            hashes[place] == hash && groups[place].0 == value
+        };
+        match places.entry(hash, same, |place| hashes[*place as usize]) {
             Entry::Occupied(place) => groups[*place.get() as usize].1 += times,
             Entry::Vacant(vacant) => {
                 vacant.insert(groups.len() as u32);
                 groups.push((value, times));
+                hashes.push(hash);
             }
+        }
+    }
+
+    /// Counts a value of a column in which equal values stand together, and which has no others.
+    #[inline]
+    pub(super) fn add_in_order(&mut self, value: T) {
+        match self.groups.last_mut() {
+            Some((last, count)) if *last == value => *count += 1,
+            _ => self.groups.push((value, 1)),
         }
     }
 
@@ -68,6 +84,7 @@ impl<T: Hash + Eq + Copy> Groups<T> {
     /// The values so far. The next call of this begins with none.
     pub(super) fn drain(&mut self) -> Drained<'_, T> {
         self.places.clear();
+        self.hashes.clear();
         Drained(&mut self.groups)
     }
 }

@@ -80,7 +80,11 @@ impl<'r> Observer<'r> {
         alone.add_many(shard.as_str(), rows.len as u64);
         alone.flush(field, self.limits);
         let node = members.get_or_add("_sequence", self.missed);
-        self.text(node, &rows.sequence, &slots);
+        let sequence = rows.sequence.as_string::<i32>();
+        let field = self.common(node, &slots, |slot, out| out.push_str(sequence.value(slot)));
+        // Rows are in Kinesis order.
+        (0..rows.len).for_each(|row| self.texts.add_in_order(sequence.value(row)));
+        self.texts.flush(field, self.limits);
         let node = members.get_or_add("_subsequence", self.missed);
         self.integer(node, &rows.subsequence, &slots);
         let node = members.get_or_add("_partition_key", self.missed);

@@ -32,6 +32,12 @@ impl<'r> TextGroups<'r> {
         self.texts.add(text);
     }
 
+    /// Adds a text of a column in which equal texts stand together.
+    #[inline]
+    pub(super) fn add_in_order(&mut self, text: &'r str) {
+        self.texts.add_in_order(text);
+    }
+
     pub(super) fn add_many(&mut self, text: &'r str, times: u64) {
         self.texts.add_many(text, times);
     }

@@ -16,8 +16,8 @@ static HASHER: LazyLock<foldhash::fast::RandomState> = LazyLock::new(Default::de
 /// do): of each value it knows a count that is not above the true one and at most
 /// [`error`](Self::error) below it; a value that it does not know was there at most `error` times.
 ///
-/// The error is at most the number of all values divided by the number of counters and one, and
-/// mostly far less: what is rare in a batch does not get in. (The sketch of DataSketches takes a value
+/// The error is at most the number of all values divided by twice the number of those that are asked
+/// for, and mostly far less: what is rare in a batch does not get in. (The sketch of DataSketches takes a value
 /// at a time, each with an allocation; a whole batch costs less here than its rare values there.)
 #[derive(Clone, Debug, Default)]
 pub struct TopValues {
@@ -61,7 +61,7 @@ impl TopValues {
         counts: impl ExactSizeIterator<Item = u64> + Clone,
         mut write: impl FnMut(usize, &mut String),
     ) {
-        let cut = nth_largest(counts.clone(), self.counters);
+        let cut = nth_largest(counts.clone(), self.counters / 2);
         self.error += cut;
         let mut text = String::new();
         for (place, count) in counts.enumerate().filter(|(_, count)| *count > cut) {
@@ -191,10 +191,14 @@ impl PartialEq for TopValues {
     }
 }
 
-/// The count that only `most` of all are above; 0 if there are no more than that.
-fn nth_largest(counts: impl ExactSizeIterator<Item = u64>, most: usize) -> u64 {
+/// The count that at most `most` of all are above; 0 if there are no more than that.
+fn nth_largest(counts: impl ExactSizeIterator<Item = u64> + Clone, most: usize) -> u64 {
     if counts.len() <= most {
         return 0;
+    }
+    // Of many values nearly all are there once.
+    if counts.clone().filter(|count| *count > 1).count() <= most {
+        return 1;
     }
     let mut counts: Vec<u64> = counts.collect();
     *counts.select_nth_unstable_by(most, |a, b| b.cmp(a)).1
