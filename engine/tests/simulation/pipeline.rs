@@ -241,7 +241,7 @@ impl History {
 #[test]
 fn the_whole_path_holds_under_chaos() {
     let total = Mutex::new(Figures::default());
-    seeds::run(KNOWN, 100, |seed, tracing| {
+    seeds::run(KNOWN, 40, |seed, tracing| {
         let figures = History::new(seed, tracing).run();
         total
             .lock()

@@ -2,13 +2,14 @@
 
 use std::hash::{BuildHasher, Hash};
 
+use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 /// Values with their counts, in the order in which they came first.
 #[derive(Debug)]
 pub(super) struct Groups<T> {
-    hasher: foldhash::fast::RandomState,
+    hasher: FixedState,
     places: HashTable<u32>,
     groups: Vec<(T, u64)>,
     /// Of each group: a table that grows need not look at the values again.
@@ -17,8 +18,16 @@ pub(super) struct Groups<T> {
 
 impl<T> Default for Groups<T> {
     fn default() -> Self {
+        Self::with_seed(0)
+    }
+}
+
+impl<T> Groups<T> {
+    /// No value yet. Who sends events should not know the seed, or could make values that all fall
+    /// into one place.
+    pub(super) fn with_seed(seed: u64) -> Self {
         Self {
-            hasher: foldhash::fast::RandomState::default(),
+            hasher: FixedState::with_seed(seed),
             places: HashTable::new(),
             groups: Vec::new(),
             hashes: Vec::new(),

@@ -10,12 +10,15 @@ mod numbers;
 mod others;
 mod texts;
 
+use std::hash::BuildHasher;
+
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
     Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, Time64MicrosecondType,
     TimestampMicrosecondType, TimestampMillisecondType,
 };
+use foldhash::fast::FixedState;
 
 use self::events::{Events, Slots};
 use self::groups::Groups;
@@ -43,15 +46,18 @@ pub(super) struct Observer<'r> {
 
 impl<'r> Observer<'r> {
     pub(super) fn new(limits: &'r PaneLimits, rows: &'r Rows, batch: u64, missed: u64) -> Self {
+        // Kinesis makes it, and nobody knows it before.
+        let first = rows.sequence.as_string::<i32>().value(0);
+        let seed = FixedState::default().hash_one(first);
         Self {
             limits,
             rows,
             events: Events::of(rows),
             batch,
             missed,
-            integers: Groups::default(),
-            floats: Groups::default(),
-            texts: texts::TextGroups::default(),
+            integers: Groups::with_seed(seed),
+            floats: Groups::with_seed(seed),
+            texts: texts::TextGroups::with_seed(seed),
         }
     }
 

@@ -23,10 +23,21 @@ pub(super) fn clip(text: &str) -> &str {
 #[derive(Default)]
 pub(super) struct TextGroups<'r> {
     texts: Groups<&'r str>,
+    /// What is shown of them, where some are long.
+    clipped: Groups<&'r str>,
     lengths: Groups<i64>,
 }
 
 impl<'r> TextGroups<'r> {
+    /// See [`Groups::with_seed`].
+    pub(super) fn with_seed(seed: u64) -> Self {
+        Self {
+            texts: Groups::with_seed(seed),
+            clipped: Groups::with_seed(seed),
+            lengths: Groups::with_seed(seed),
+        }
+    }
+
     #[inline]
     pub(super) fn add(&mut self, text: &'r str) {
         self.texts.add(text);
@@ -81,11 +92,10 @@ impl<'r> TextGroups<'r> {
             .get_or_insert_with(|| TopValues::new(limits.top_values));
         if long {
             // Texts that differ only later on are one here.
-            let mut clipped = Groups::default();
             for (text, count) in groups.iter() {
-                clipped.add_many(clip(text), *count);
+                self.clipped.add_many(clip(text), *count);
             }
-            let clipped = clipped.drain();
+            let clipped = self.clipped.drain();
             top.add(clipped.iter().map(|(_, count)| *count), |place, text| {
                 text.push_str(clipped[place].0);
             });

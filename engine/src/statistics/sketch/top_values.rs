@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock};
 
+use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
@@ -10,7 +11,7 @@ use hashbrown::hash_table::Entry;
 const COUNTERS_A_VALUE: usize = 4;
 
 /// One hasher for all; what is counted does not depend on it.
-static HASHER: LazyLock<foldhash::fast::RandomState> = LazyLock::new(Default::default);
+static HASHER: LazyLock<FixedState> = LazyLock::new(Default::default);
 
 /// The counts of the values that were there most often (Misra and Gries, merged as Agarwal et al.
 /// do): of each value it knows a count that is not above the true one and at most
