@@ -21,6 +21,9 @@ use crate::statistics::sketch::{Bucket, LatestValue, TopValue};
 use crate::statistics::typed::{Bound, Decimal, Sum, TypeStatistics, ValueType};
 use crate::types::{Counts, Window};
 
+/// Bytes of a pane up to which it is small.
+const SMALL: usize = 256 << 10;
+
 impl Pane {
     /// The pane as a Parquet file, with `metadata` in its footer. Heavy.
     ///
@@ -32,8 +35,13 @@ impl Pane {
         let entry = |(key, value): &(String, String)| KeyValue::new(key.clone(), value.clone());
         let mut pairs: Vec<KeyValue> = metadata.iter().map(entry).collect();
         pairs.push(KeyValue::new(HEAD_KEY.to_owned(), head));
+        // Each page has a context of its own with zstd, which costs more than a small page is worth.
+        let compression = match self.memory_size() {
+            0..SMALL => Compression::SNAPPY,
+            _ => Compression::ZSTD(ZstdLevel::try_new(1)?),
+        };
         let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+            .set_compression(compression)
             .set_statistics_enabled(EnabledStatistics::None)
             .set_dictionary_enabled(false)
             .set_key_value_metadata(Some(pairs))
