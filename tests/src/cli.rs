@@ -51,7 +51,7 @@ pub fn text(program: &str, arguments: &[&str]) -> String {
 /// With what it found.
 pub fn verify(program: &str, config: &Path) {
     let config = config.to_str().expect("paths of tests are UTF-8");
-    let said = report(program, &["verify", config, "--json"]);
+    let said = report(program, &["verify", config, "--statistics", "--json"]);
     assert!(!said.is_empty(), "verify said nothing");
 }
 

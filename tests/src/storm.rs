@@ -253,7 +253,8 @@ impl Storm<'_> {
         lake.holds_exactly(&ledger)
             .unwrap_or_else(|finding| panic!("{finding} ({what})"));
         let there: BTreeSet<String> = target::files_there(&source).into_iter().collect();
-        let unnamed: Vec<_> = there.difference(&lake.files).collect();
+        let named = &lake.files | &lake.statistics;
+        let unnamed: Vec<_> = there.difference(&named).collect();
         assert!(unnamed.is_empty(), "left behind: {unnamed:?} ({what})");
         Aftermath {
             report: self.report,

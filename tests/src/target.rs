@@ -81,10 +81,13 @@ impl Target {
     }
 }
 
-/// Names of all Parquet files below a source's `data/` and `rejects/`, committed or not.
+/// Names of all Parquet files below a source's `data/`, `rejects/` and `_statistics/`, committed or
+/// not.
 pub fn files_there(source: &Path) -> Vec<String> {
     let mut files = Vec::new();
-    let mut folders = vec![source.join("data"), source.join("rejects")];
+    let mut folders: Vec<_> = ["data", "rejects", "_statistics"]
+        .map(|folder| source.join(folder))
+        .into();
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else {
             continue;

@@ -223,6 +223,20 @@ impl Lane {
                     .map_err(|finding| format!("{name}: {finding}"))?;
             }
         }
+        if let Some(statistics) = commit.get("statistics") {
+            let name = text(statistics, "name")?;
+            let bytes = statistics["bytes"].as_u64();
+            let there = std::fs::metadata(source.join(name)).map(|there| there.len());
+            ensure!(
+                there.as_ref().ok() == bytes.as_ref(),
+                "{name} has {there:?} bytes, its commit says {bytes:?}"
+            );
+            ensure!(
+                lake.statistics.insert(name.to_owned()),
+                "{name} is committed twice"
+            );
+            windows.insert(number(statistics, "window")?);
+        }
         ensure!(
             windows.len() <= 1,
             "a commit with files of the windows {windows:?}"

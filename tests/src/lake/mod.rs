@@ -36,6 +36,8 @@ pub struct Lake {
     pub counts: BTreeMap<String, Counts>,
     /// Names of all committed files.
     pub files: BTreeSet<String>,
+    /// Names of all committed objects of statistics.
+    pub statistics: BTreeSet<String>,
     /// Kinesis shards that the newest state knows, and whether they are read to their end.
     pub shards: BTreeMap<String, bool>,
     /// Number of commits.
