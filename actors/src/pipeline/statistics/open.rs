@@ -14,9 +14,11 @@ use shardmill_engine::types::{ClaimRef, DecodedBatch, TimestampMs, Window};
 use crate::pipeline::context::SourceContext;
 use crate::statistics::{Held, PaneMemory};
 
-/// What is observed becomes visible at most this often, and a millisecond less often for each MiB
-/// of open panes: what changes after that is copied.
+/// What is observed becomes visible at most this often, and less often by [`PUBLISH_PER_MIB`] for
+/// each MiB of open panes: what changes after that is copied.
 const PUBLISH_EVERY: Duration = Duration::from_millis(10);
+/// See [`PUBLISH_EVERY`]. So what is copied stays below 35 MB a second and lane.
+const PUBLISH_PER_MIB: Duration = Duration::from_millis(30);
 
 /// The statistics of a lane's open windows.
 pub(super) struct OpenPanes {
@@ -118,8 +120,9 @@ impl OpenPanes {
             context.meter.arrival_to_statistics.record(micros(received));
             context.meter.ingest_delay.record(micros(arrival));
         }
-        let mebibytes = (self.memory.bytes() >> 20) as u64;
-        self.next_publish = Instant::now() + PUBLISH_EVERY + Duration::from_millis(mebibytes);
+        let mebibytes = self.memory.bytes() as f64 / f64::from(1 << 20);
+        let wait = PUBLISH_EVERY + PUBLISH_PER_MIB.mul_f64(mebibytes);
+        self.next_publish = Instant::now() + wait;
     }
 
     fn close(&mut self, window: Window) -> Closed {
