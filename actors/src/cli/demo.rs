@@ -22,7 +22,7 @@ use crate::demo::{Demo, DemoOptions, DemoSummary, KINESIS_SHARDS, LANES, STREAM}
 /// Starts a Kinesis endpoint inside this process, puts web accesses and nested events on a stream
 /// of 4 Kinesis shards, and runs the real engine against it with 2 lanes into a local folder. Stops
 /// by itself, or at Ctrl-C, and says how to open the files. The folder keeps a `source.toml`, so
-/// that `shardmill inspect DIR/source.toml` and `shardmill verify DIR/source.toml` can be tried.
+/// that `shardmill inspect`, `statistics` and `verify` can be tried with it.
 ///
 /// Example: shardmill demo --seconds 60 --rate 20000
 #[derive(Args, Debug)]
@@ -128,11 +128,10 @@ impl DemoCommand {
             }
             let file = self.dir.join("source.toml");
             line(&format!("\nOpen them:\n  {duckdb}"));
-            line(&format!(
-                "Look closer:\n  shardmill inspect {}",
-                file.display()
-            ));
-            line(&format!("  shardmill verify {}", file.display()));
+            line("Look closer:");
+            for command in ["inspect", "statistics", "verify"] {
+                line(&format!("  shardmill {command} {}", file.display()));
+            }
         }
         if equal { Exit::Done } else { Exit::Failed }
     }

@@ -83,7 +83,7 @@ pub(super) fn schema() -> SchemaRef {
         field("mean", DataType::Float64),
         field("squares", DataType::Float64),
         list("histogram", buckets()),
-        field("distinct", DataType::Float64),
+        field("distinct_values", DataType::Float64),
         field("distinct_sketch", DataType::Binary),
         list("top_values", counted("value")),
         field("top_error", DataType::Int64),
