@@ -152,7 +152,9 @@ fn measures_difference(own: &Measures, other: &Measures) -> Option<String> {
         (own, other) => {
             let (own, other) = (own.to_float(), other.to_float());
             // Each is within 2^-50 of the sum of magnitudes.
-            own == other || (own - other).abs() <= magnitude * count * 2f64.powi(-49)
+            // Past the range of float64 it depends on the order.
+            let bound = magnitude * count;
+            own == other || !bound.is_finite() || (own - other).abs() <= bound * 2f64.powi(-49)
         }
     };
     if !same_sum {
@@ -163,7 +165,9 @@ fn measures_difference(own: &Measures, other: &Measures) -> Option<String> {
     let spread = (squares - other.moments.squares).abs();
     let square = magnitude * magnitude;
     let overflow = !(square * count).is_finite();
-    if !overflow && (apart > magnitude * ROUNDING || spread > square * count * ROUNDING) {
+    if !overflow
+        && (apart > magnitude * ROUNDING || spread > square * count * ROUNDING + f64::MIN_POSITIVE)
+    {
         return Some(format!("moments {:?} and {:?}", own.moments, other.moments));
     }
     None

@@ -77,7 +77,7 @@ impl FieldStatistics {
         self.without_sketches &= other.without_sketches;
     }
 
-    /// Gives up the sketches; how many fields' worth that was (0 or 1).
+    /// Gives up the sketches.
     pub(super) fn give_up_sketches(&mut self) {
         self.without_sketches = true;
         for (_, typed) in &mut self.types {

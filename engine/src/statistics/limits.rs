@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::pane::Pane;
+use super::pane::{Pane, node_size};
 use super::tree::Node;
 
 /// A field as a candidate: its events, how deep it lies, and its place in the order of a visit.
@@ -65,13 +65,13 @@ impl Pane {
     fn save_bytes(&mut self, mut bytes: usize) {
         let candidates = self.sparsest();
         let mut sizes = Vec::with_capacity(candidates.len());
-        self.root.each(&mut |node| {
+        self.root.visit(&mut String::new(), &mut |path, node| {
             let statistics = &node.statistics;
             let sketches: usize = statistics
                 .types()
                 .map(|(_, typed)| typed.sketches.memory_size())
                 .sum();
-            let all = size_of::<Node>() + statistics.memory_size();
+            let all = node_size(path, node);
             sizes.push((statistics.has_sketches().then_some(sketches), all));
         });
         let mut without = vec![false; candidates.len()];

@@ -118,8 +118,10 @@ impl Pane {
     pub fn observe_rows(&mut self, shard: &KinesisShardId, rows: &Rows) {
         if self.limits.fields && rows.len > 0 {
             self.batches += 1;
-            Observer::new(&self.limits, rows, self.batches, self.given_up.events)
-                .rows(&mut self.root, shard);
+            let missed = self.given_up.events;
+            let observer = Observer::new(&self.limits, rows, self.batches, missed);
+            let refused = observer.rows(&mut self.root, shard);
+            self.refuse(refused, rows);
             self.keep_limits();
         }
     }
@@ -128,9 +130,19 @@ impl Pane {
     pub fn observe_overflow(&mut self, rows: &Rows, overflow: &ArrayRef) {
         if self.limits.fields && rows.len > 0 {
             self.batches += 1;
-            Observer::new(&self.limits, rows, self.batches, self.given_up.events)
-                .left_over(&mut self.root, overflow);
+            let missed = self.given_up.events;
+            let observer = Observer::new(&self.limits, rows, self.batches, missed);
+            let refused = observer.left_over(&mut self.root, overflow);
+            self.refuse(refused, rows);
             self.keep_limits();
+        }
+    }
+
+    /// New fields of a table found no room: each may have been in all of its rows.
+    fn refuse(&mut self, fields: u64, rows: &Rows) {
+        if fields > 0 {
+            self.given_up.fields += fields;
+            self.given_up.events += rows.len as u64;
         }
     }
 
@@ -200,11 +212,18 @@ impl Pane {
     /// Bytes of memory, by estimate.
     pub fn memory_size(&self) -> usize {
         let mut bytes = self.windows.len() * size_of::<(Window, Counts)>();
-        self.root.each(&mut |node| {
-            bytes += size_of::<Node>() + node.statistics.memory_size();
+        self.root.visit(&mut String::new(), &mut |path, node| {
+            bytes += node_size(path, node);
         });
         bytes
     }
+}
+
+/// Bytes of a field. Its path counts for each row that the object will have of it, so that the length
+/// of names is bounded there, too.
+pub(super) fn node_size(path: &str, node: &Node) -> usize {
+    let rows = 1 + node.statistics.types().count();
+    size_of::<Node>() + node.statistics.memory_size() + path.len() * rows
 }
 
 /// Takes in what `other` knows below a field; `missed` is what each side may have missed of a field

@@ -197,6 +197,8 @@ fn top_values_come_with_their_bounds() {
         serde_json::to_value(one.values).unwrap(),
         json!([top("a", 2)])
     );
+    // `b` is known and not listed.
+    assert_eq!(one.others_at_most, 1);
     assert!(view().top_values("user", 10).unwrap().values.is_empty());
     assert_eq!(view().top_values("nobody", 10), None);
 }

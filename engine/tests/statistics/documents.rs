@@ -30,6 +30,8 @@ fn scalar() -> impl Strategy<Value = Value> {
         3 => "[a-c]{0,2}".prop_map(Value::from),
         1 => "\\PC{0,6}".prop_map(Value::from),
         1 => Just(Value::from("x".repeat(300))),
+        // Cut in the middle of a character, before it.
+        1 => "[xzé]{1,3}".prop_map(|end| Value::from("x".repeat(254) + &end)),
         1 => any::<bool>().prop_map(Value::from),
         1 => Just(Value::Null),
     ]

@@ -115,3 +115,50 @@ fn without_fields_there_are_counts() {
     assert_eq!(pane.counts().rows, 10);
     assert!(pane.fields().is_empty() && !pane.is_empty());
 }
+
+#[test]
+fn one_event_brings_no_more_fields_than_are_tracked() {
+    // `x` is JSON text, since it is two things: its members come one by one.
+    let members = (0..5_000).map(|number| (format!("k{number}"), json!(1)));
+    let object: serde_json::Map<_, _> = members.collect();
+    let events = [event(json!({ "x": 1 })), event(json!({ "x": object }))];
+    let mut pane = pane(&events, &[], limits(100, usize::MAX));
+    assert_eq!(pane.fields().len(), 100);
+    let given_up = pane.given_up();
+    assert!(
+        given_up.fields > 4_800 && given_up.events >= 1,
+        "{given_up:?}"
+    );
+    // One that found no room says that it may have been there before.
+    let known: Vec<String> = pane.fields().into_iter().map(|(path, _)| path).collect();
+    let name = (0..5_000).map(|number| format!("k{number}"));
+    let name = name
+        .into_iter()
+        .find(|name| !known.contains(&format!("x.{name}")));
+    let often = event(json!({ "x": { name.clone().unwrap(): 1 } }));
+    let often: Vec<Event> = std::iter::repeat_n(often, 9).collect();
+    observe(&mut pane, &mut decoder(), &often, 2);
+    let field = pane.field(&format!("x.{}", name.unwrap())).unwrap();
+    assert!(field.events + field.missed >= 10, "{field:?}");
+}
+
+#[test]
+fn long_names_count() {
+    let most = 1 << 20;
+    let mut pane = Pane::new(limits(10_000, most));
+    let mut decoder = decoder();
+    for number in 0..40 {
+        let name = format!("{}{number}", "n".repeat(100_000));
+        let members = (0..50).map(|member| (format!("m{member}"), json!(member)));
+        let object: serde_json::Map<_, _> = members.collect();
+        observe(
+            &mut pane,
+            &mut decoder,
+            &[event(json!({ name: object }))],
+            number,
+        );
+    }
+    let names: usize = pane.fields().iter().map(|(path, _)| path.len()).sum();
+    assert!(names < most, "{names}");
+    assert!(pane.encode(&[]).unwrap().len() < 2 * most);
+}

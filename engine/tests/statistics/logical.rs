@@ -301,3 +301,31 @@ fn a_column_that_widened_keeps_its_numbers() {
     assert_eq!(sum("x.a[].b", ValueType::Boolean), Some(Sum::Integer(1)));
     assert_eq!(pane.field("x.a[]").unwrap().events, 1);
 }
+
+#[test]
+fn sums_past_the_range_of_floats_are_no_difference() {
+    let of = |values: [f64; 2]| {
+        let column = Arc::new(Float64Array::from(values.to_vec()));
+        let mut pane = Pane::new(PaneLimits::default());
+        pane.observe_rows(&shard(), &rows(DataType::Float64, column));
+        pane
+    };
+    let (up, down) = (of([1e308, 1.1e308]), of([-1e308, -1.2e308]));
+    let (mut one, mut other) = (up.clone(), down.clone());
+    one.merge(&down);
+    other.merge(&up);
+    let measures = one.field("x").unwrap().of(ValueType::Float).unwrap();
+    let sum = measures.measures.as_ref().unwrap().sum.to_float();
+    assert!(!sum.is_finite(), "{sum}");
+    assert_eq!(one.difference(&other), None);
+}
+
+#[test]
+fn deep_json_text_is_read_as_deep_as_a_decoder_may_give_it() {
+    let deep = format!("{}7{}", "[".repeat(250), "]".repeat(250));
+    let column = StringArray::from(vec![Some("1"), Some(deep.as_str())]);
+    let pane = observed(DataType::Json, Arc::new(column));
+    let leaf = pane.field(&format!("x{}", "[]".repeat(250))).unwrap();
+    assert_eq!(leaf.of(ValueType::Integer).unwrap().values, 1);
+    assert!(pane.field("x").unwrap().of(ValueType::String).is_none());
+}

@@ -197,8 +197,9 @@ fn check_floats(path: &str, typed: &TypeStatistics, values: &[f64]) {
 
 fn check_texts(path: &str, typed: &TypeStatistics, values: &[String]) {
     let cut = |text: &str| text[..text.floor_char_boundary(256)].to_owned();
-    let (low, high) = (values.iter().min().unwrap(), values.iter().max().unwrap());
-    let bounds = (Bound::Text(cut(low).into()), Bound::Text(cut(high).into()));
+    let low = values.iter().map(|text| cut(text)).min().unwrap();
+    let high = values.iter().map(|text| cut(text)).max().unwrap();
+    let bounds = (Bound::Text(low.into()), Bound::Text(high.into()));
     assert_eq!(typed.bounds, Some(bounds), "{path}");
     let lengths: Vec<f64> = values.iter().map(|text| text.len() as f64).collect();
     check_spread(path, typed, &lengths);

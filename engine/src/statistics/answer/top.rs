@@ -12,7 +12,7 @@ use crate::statistics::view::View;
 pub struct TopAnswer {
     /// The values, the most frequent first; equal counts by their texts.
     pub values: Vec<TopValueAnswer>,
-    /// A value that is not among those counted was there at most so many times.
+    /// A value that is not listed was there at most so many times.
     pub others_at_most: u64,
 }
 
@@ -43,22 +43,35 @@ impl TopAnswer {
             let unseen = typed.values.saturating_sub(typed.sketched);
             let error = top.map_or(0, TopValues::error) + unseen;
             let answer = answer.get_or_insert_default();
-            answer.others_at_most = answer.others_at_most.max(error);
-            let values = top.map_or_else(Vec::new, |top| top.values(most.min(top.top())));
-            answer
-                .values
-                .extend(values.iter().map(|own| TopValueAnswer {
-                    value: own.value.to_owned(),
-                    kind: *kind,
-                    count: own.count,
-                    at_most: (own.count + error).min(typed.values),
-                }));
+            answer.others_at_most = answer.others_at_most.max(error.min(typed.values));
+            // One more than is listed: the most frequent of those that are not.
+            let kept = top.map_or(0, TopValues::top).min(most);
+            let values = top.map_or_else(Vec::new, |top| top.values(kept + 1));
+            let values = values.iter().map(|own| TopValueAnswer {
+                value: own.value.to_owned(),
+                kind: *kind,
+                count: own.count,
+                at_most: (own.count + error).min(typed.values),
+            });
+            for (place, value) in values.enumerate() {
+                match place < kept {
+                    true => answer.values.push(value),
+                    false => answer.leave_out(&value),
+                }
+            }
         }
         let mut answer = answer?;
-        let values = &mut answer.values;
-        values.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
-        values.truncate(most);
+        let order = |a: &TopValueAnswer, b: &TopValueAnswer| {
+            b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value))
+        };
+        answer.values.sort_by(order);
+        let rest = answer.values.split_off(most.min(answer.values.len()));
+        rest.iter().for_each(|value| answer.leave_out(value));
         Some(answer)
+    }
+
+    fn leave_out(&mut self, value: &TopValueAnswer) {
+        self.others_at_most = self.others_at_most.max(value.at_most);
     }
 }
 

@@ -17,7 +17,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use super::{HEAD_KEY, Head, columns};
 use crate::statistics::field::FieldStatistics;
 use crate::statistics::pane::Pane;
-use crate::statistics::sketch::{Bucket, LatestValue, TopValue};
+use crate::statistics::sketch::{Bucket, FloatSum, LatestValue, TopValue};
 use crate::statistics::typed::{Bound, Decimal, Sum, TypeStatistics, ValueType};
 use crate::types::{Counts, Window};
 
@@ -158,84 +158,89 @@ fn field_columns(rows: &[Row<'_>], arrays: &mut Vec<ArrayRef>) -> Result<(), Arr
     Ok(())
 }
 
+type Of<T> = fn(&TypeStatistics) -> Option<T>;
+
+fn integers(rows: &[Row<'_>], value: Of<u64>) -> ArrayRef {
+    let values = rows.iter().map(|row| row.typed().and_then(value));
+    Arc::new(
+        values
+            .map(|value| value.map(|value| value as i64))
+            .collect::<Int64Array>(),
+    )
+}
+
+fn floats(rows: &[Row<'_>], value: Of<f64>) -> ArrayRef {
+    let values = rows.iter().map(|row| row.typed().and_then(value));
+    Arc::new(values.collect::<Float64Array>())
+}
+
+fn texts(rows: &[Row<'_>], value: Of<String>) -> ArrayRef {
+    let values = rows.iter().map(|row| row.typed().and_then(value));
+    Arc::new(values.collect::<StringArray>())
+}
+
 fn typed_columns(rows: &[Row<'_>], arrays: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-    let typed = || rows.iter().map(Row::typed);
-    let integers = |value: fn(&TypeStatistics) -> Option<u64>| -> ArrayRef {
-        let values = typed().map(|typed| typed.and_then(value).map(|value| value as i64));
-        Arc::new(values.collect::<Int64Array>())
-    };
-    let floats = |value: fn(&TypeStatistics) -> Option<f64>| -> ArrayRef {
-        Arc::new(
-            typed()
-                .map(|typed| typed.and_then(value))
-                .collect::<Float64Array>(),
-        )
-    };
-    let texts = |value: fn(&TypeStatistics) -> Option<String>| -> ArrayRef {
-        Arc::new(
-            typed()
-                .map(|typed| typed.and_then(value))
-                .collect::<StringArray>(),
-        )
-    };
-    arrays.push(integers(|typed| Some(typed.values)));
-    arrays.push(integers(|typed| Some(typed.not_finite)));
-    arrays.push(integers(|typed| Some(typed.sketched)));
-    arrays.push(texts(|typed| {
-        typed.bounds.as_ref().map(|bounds| text(&bounds.0))
+    arrays.push(integers(rows, |typed| Some(typed.values)));
+    arrays.push(integers(rows, |typed| Some(typed.not_finite)));
+    arrays.push(integers(rows, |typed| Some(typed.sketched)));
+    arrays.push(texts(rows, |typed| Some(text(&typed.bounds.as_ref()?.0))));
+    arrays.push(texts(rows, |typed| Some(text(&typed.bounds.as_ref()?.1))));
+    arrays.push(integers(rows, |typed| {
+        Some(typed.measures.as_ref()?.moments.count)
     }));
-    arrays.push(texts(|typed| {
-        typed.bounds.as_ref().map(|bounds| text(&bounds.1))
+    arrays.push(floats(rows, |typed| Some(typed.measures.as_ref()?.lowest)));
+    arrays.push(floats(rows, |typed| Some(typed.measures.as_ref()?.highest)));
+    sum_columns(rows, arrays)?;
+    arrays.push(floats(rows, |typed| {
+        Some(typed.measures.as_ref()?.moments.mean)
     }));
-    arrays.push(integers(|typed| {
-        typed.measures.as_ref().map(|own| own.moments.count)
+    arrays.push(floats(rows, |typed| {
+        Some(typed.measures.as_ref()?.moments.squares)
     }));
-    arrays.push(floats(|typed| {
-        typed.measures.as_ref().map(|own| own.lowest)
-    }));
-    arrays.push(floats(|typed| {
-        typed.measures.as_ref().map(|own| own.highest)
-    }));
-    let exact = typed().map(|typed| match typed?.measures.as_ref()?.sum {
-        Sum::Integer(sum) => Some(sum),
-        Sum::Float(_) => None,
-    });
+    sketch_columns(rows, arrays)
+}
+
+fn sum_columns(rows: &[Row<'_>], arrays: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
+    let exact = rows
+        .iter()
+        .map(|row| match row.typed()?.measures.as_ref()?.sum {
+            Sum::Integer(sum) => Some(sum),
+            Sum::Float(_) => None,
+        });
     let exact: Decimal128Array = exact.collect();
     arrays.push(Arc::new(
         exact.with_precision_and_scale(columns::SUM_DIGITS, 0)?,
     ));
-    let float_sum = |typed: &TypeStatistics| match typed.measures.as_ref()?.sum {
-        Sum::Integer(_) => None,
-        Sum::Float(sum) => Some(sum),
-    };
-    let sums = || typed().map(move |typed| typed.and_then(float_sum));
-    let high = sums().map(|sum| sum.map(|sum| sum.high));
-    let low = sums().map(|sum| sum.map(|sum| sum.low));
-    arrays.push(Arc::new(high.collect::<Float64Array>()));
-    arrays.push(Arc::new(low.collect::<Float64Array>()));
-    arrays.push(floats(|typed| {
-        typed.measures.as_ref().map(|own| own.moments.mean)
-    }));
-    arrays.push(floats(|typed| {
-        typed.measures.as_ref().map(|own| own.moments.squares)
-    }));
+    fn float(typed: &TypeStatistics) -> Option<FloatSum> {
+        match typed.measures.as_ref()?.sum {
+            Sum::Integer(_) => None,
+            Sum::Float(sum) => Some(sum),
+        }
+    }
+    arrays.push(floats(rows, |typed| Some(float(typed)?.high)));
+    arrays.push(floats(rows, |typed| Some(float(typed)?.low)));
+    Ok(())
+}
+
+fn sketch_columns(rows: &[Row<'_>], arrays: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
     arrays.push(histograms(rows)?);
-    arrays.push(floats(|typed| {
-        let distinct = typed.sketches.distinct.as_ref();
-        distinct.map(|distinct| distinct.estimate().estimate)
+    arrays.push(floats(rows, |typed| {
+        Some(typed.sketches.distinct.as_ref()?.estimate().estimate)
     }));
     let mut sketches = BinaryBuilder::new();
-    for typed in typed() {
-        let distinct = typed.and_then(|typed| typed.sketches.distinct.as_ref());
+    for row in rows {
+        let distinct = row
+            .typed()
+            .and_then(|typed| typed.sketches.distinct.as_ref());
         sketches.append_option(distinct.map(|distinct| distinct.to_bytes()));
     }
     arrays.push(Arc::new(sketches.finish()));
     arrays.push(top_values(rows)?);
-    arrays.push(integers(|typed| {
-        typed.sketches.top.as_ref().map(|top| top.error())
+    arrays.push(integers(rows, |typed| {
+        Some(typed.sketches.top.as_ref()?.error())
     }));
-    arrays.push(integers(|typed| {
-        typed.sketches.top.as_ref().map(|top| top.top() as u64)
+    arrays.push(integers(rows, |typed| {
+        Some(typed.sketches.top.as_ref()?.top() as u64)
     }));
     Ok(())
 }

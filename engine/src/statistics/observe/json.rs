@@ -1,6 +1,7 @@
 //! Columns of JSON text: values one by one, as if each had a column of its own.
 
 use arrow::array::{ArrayRef, AsArray};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::events::Slots;
@@ -24,7 +25,7 @@ impl<'r> Observer<'r> {
         for slot in slots.valid() {
             // The text is ours; what is no JSON all the same counts as text.
             let text = array.value(slot);
-            let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into()));
+            let value = parse(text).unwrap_or_else(|| Value::String(text.into()));
             let one = One {
                 value: &value,
                 row: slots.row(slot),
@@ -38,15 +39,16 @@ impl<'r> Observer<'r> {
     pub(super) fn overflow(&mut self, root: &mut Node, array: &ArrayRef, slots: &Slots<'_>) {
         let array = array.as_string::<i32>();
         for slot in slots.valid() {
-            let Ok(Value::Object(object)) = serde_json::from_str(array.value(slot)) else {
+            let Some(Value::Object(object)) = parse(array.value(slot)) else {
                 continue;
             };
-            for (name, value) in &object {
+            for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
                 let rows = self.rows;
                 let known = rows.schema.field(name).map(|field| &field.data_type);
-                let node = root.members.get_or_add(&file_field_name(name), self.missed);
                 let one = One { value, row: slot };
-                self.rest(node, known, &one);
+                if let Some(node) = self.room.member(&mut root.members, &file_field_name(name)) {
+                    self.rest(node, known, &one);
+                }
             }
         }
     }
@@ -55,14 +57,15 @@ impl<'r> Observer<'r> {
         let (Some(DataType::Struct(fields)), Value::Object(object)) = (known, one.value) else {
             return self.one(node, one);
         };
-        for (name, value) in object {
+        for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
             let known = fields.iter().find(|field| *field.name == **name);
-            let node = node.members.get_or_add(name, self.missed);
             let one = One {
                 value,
                 row: one.row,
             };
-            self.rest(node, known.map(|field| &field.data_type), &one);
+            if let Some(node) = self.room.member(&mut node.members, name) {
+                self.rest(node, known.map(|field| &field.data_type), &one);
+            }
         }
     }
 
@@ -118,20 +121,32 @@ impl<'r> Observer<'r> {
                 size.add(items.len() as i64);
                 others::sizes(field, ValueType::List, size.drain());
                 for value in items.iter().filter(|value| !value.is_null()) {
-                    self.one(node.items(self.missed), &One { value, row });
+                    if let Some(items) = self.room.below(&mut node.items) {
+                        self.one(items, &One { value, row });
+                    }
                 }
             }
             Value::Object(members) => {
                 field.of_mut(ValueType::Object).values += 1;
                 for (name, value) in members {
-                    if !value.is_null() {
-                        let node = node.members.get_or_add(name, self.missed);
+                    if !value.is_null()
+                        && let Some(node) = self.room.member(&mut node.members, name)
+                    {
                         self.one(node, &One { value, row });
                     }
                 }
             }
         }
     }
+}
+
+/// The value of a text. How deep it is nested is the decoder's to bound.
+fn parse(text: &str) -> Option<Value> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.disable_recursion_limit();
+    let value = Value::deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    Some(value)
 }
 
 /// A value as it stands among the latest.

@@ -8,6 +8,7 @@ mod groups;
 mod json;
 mod numbers;
 mod others;
+mod room;
 mod texts;
 
 use std::hash::BuildHasher;
@@ -23,6 +24,7 @@ use foldhash::fast::FixedState;
 use self::events::{Events, Slots};
 use self::groups::Groups;
 pub(super) use self::others::write_time;
+use self::room::Room;
 use super::field::FieldStatistics;
 use super::pane::PaneLimits;
 use super::tree::{Members, Node};
@@ -37,8 +39,7 @@ pub(super) struct Observer<'r> {
     events: Events<'r>,
     /// Which table this is, for values that come one by one.
     batch: u64,
-    /// How many events a new field may have missed.
-    missed: u64,
+    room: Room,
     integers: Groups<i64>,
     floats: Groups<u64>,
     texts: texts::TextGroups<'r>,
@@ -54,15 +55,15 @@ impl<'r> Observer<'r> {
             rows,
             events: Events::of(rows),
             batch,
-            missed,
+            room: Room::new(limits.max_fields, missed),
             integers: Groups::with_seed(seed),
             floats: Groups::with_seed(seed),
             texts: texts::TextGroups::with_seed(seed),
         }
     }
 
-    /// Every column, and the system columns.
-    pub(super) fn rows(mut self, root: &mut Node, shard: &KinesisShardId) {
+    /// Every column, and the system columns; how many new fields found no room.
+    pub(super) fn rows(mut self, root: &mut Node, shard: &KinesisShardId) -> u64 {
         let rows = self.rows;
         let slots = Slots::rows(rows.len);
         for (field, column) in rows.schema.fields.iter().zip(&rows.columns) {
@@ -70,36 +71,38 @@ impl<'r> Observer<'r> {
             self.member(&mut root.members, &name, &field.data_type, column, &slots);
         }
         self.system_columns(&mut root.members, shard);
+        self.room.refused()
     }
 
-    /// What a file keeps for lack of columns, after its rows.
-    pub(super) fn left_over(mut self, root: &mut Node, overflow: &ArrayRef) {
+    /// What a file keeps for lack of columns, after its rows; how many new fields found no room.
+    pub(super) fn left_over(mut self, root: &mut Node, overflow: &ArrayRef) -> u64 {
         let slots = Slots::rows(self.rows.len).with_nulls_of(overflow);
         self.overflow(root, overflow, &slots);
+        self.room.refused()
     }
 
     fn system_columns(&mut self, members: &mut Members, shard: &KinesisShardId) {
         let (rows, slots) = (self.rows, Slots::rows(self.rows.len));
-        let node = members.get_or_add("_shard", self.missed);
+        let node = self.room.own(members, "_shard");
         let field = self.common(node, &slots, |_, out| out.push_str(shard.as_str()));
         let mut alone = texts::TextGroups::default();
         alone.add_many(shard.as_str(), rows.len as u64);
         alone.flush(field, self.limits);
-        let node = members.get_or_add("_sequence", self.missed);
+        let node = self.room.own(members, "_sequence");
         let sequence = rows.sequence.as_string::<i32>();
         let field = self.common(node, &slots, |slot, out| out.push_str(sequence.value(slot)));
         // Rows are in Kinesis order.
         (0..rows.len).for_each(|row| self.texts.add_in_order(sequence.value(row)));
         self.texts.flush(field, self.limits);
-        let node = members.get_or_add("_subsequence", self.missed);
+        let node = self.room.own(members, "_subsequence");
         self.integer(node, &rows.subsequence, &slots);
-        let node = members.get_or_add("_partition_key", self.missed);
+        let node = self.room.own(members, "_partition_key");
         self.text(node, &rows.partition_key, &slots);
-        let node = members.get_or_add("_arrival", self.missed);
+        let node = self.room.own(members, "_arrival");
         let arrival = rows.arrival.as_primitive::<TimestampMillisecondType>();
         let micros = |slot: usize| arrival.value(slot).saturating_mul(1_000);
         self.time(node, ValueType::Timestamp, micros, &slots);
-        let node = members.get_or_add("_index", self.missed);
+        let node = self.room.own(members, "_index");
         let index = rows.index.as_primitive::<Int32Type>();
         let write = |slot, out: &mut String| write_integer(out, i64::from(index.value(slot)));
         let field = self.common(node, &slots, write);
@@ -121,8 +124,9 @@ impl<'r> Observer<'r> {
             return;
         }
         let slots = slots.with_nulls(array.nulls());
-        if slots.valid_count() > 0 {
-            let node = members.get_or_add(name, self.missed);
+        if slots.valid_count() > 0
+            && let Some(node) = self.room.member(members, name)
+        {
             self.values(node, data_type, array, &slots);
         }
     }
@@ -255,7 +259,7 @@ impl<'r> Observer<'r> {
         let size = |slot: usize| i64::from(offsets[slot + 1] - offsets[slot]);
         self.containers(node, ValueType::List, slots, Some(&size));
         let below = slots.below(offsets, array.values().len());
-        self.below(item, array.values(), &below, |missed| node.items(missed));
+        self.below(item, array.values(), &below, &mut node.items);
     }
 
     fn map(&mut self, node: &mut Node, value: &DataType, array: &'r MapArray, slots: &Slots<'_>) {
@@ -263,23 +267,25 @@ impl<'r> Observer<'r> {
         let size = |slot: usize| i64::from(offsets[slot + 1] - offsets[slot]);
         self.containers(node, ValueType::Map, slots, Some(&size));
         let below = slots.below(offsets, array.values().len());
-        self.below(value, array.values(), &below, |missed| node.entries(missed));
+        self.below(value, array.values(), &below, &mut node.entries);
     }
 
     /// What lists or maps hold, unless that is nothing.
-    fn below<'n>(
+    fn below(
         &mut self,
         data_type: &DataType,
         array: &'r ArrayRef,
         slots: &Slots<'_>,
-        node: impl FnOnce(u64) -> &'n mut Node,
+        node: &mut Option<Box<Node>>,
     ) {
         if *data_type == DataType::Null {
             return;
         }
         let slots = slots.with_nulls(array.nulls());
-        if slots.valid_count() > 0 {
-            self.values(node(self.missed), data_type, array, &slots);
+        if slots.valid_count() > 0
+            && let Some(node) = self.room.below(node)
+        {
+            self.values(node, data_type, array, &slots);
         }
     }
 

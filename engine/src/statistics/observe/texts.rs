@@ -59,18 +59,19 @@ impl<'r> TextGroups<'r> {
             return;
         }
         let groups = self.texts.drain();
-        let (mut low, mut high) = (groups[0].0, groups[0].0);
+        // Cut first: two texts need not compare as what is shown of them.
+        let (mut low, mut high) = (clip(groups[0].0), clip(groups[0].0));
         let mut long = false;
         for (text, count) in groups.iter() {
-            low = low.min(text);
-            high = high.max(text);
+            low = low.min(clip(text));
+            high = high.max(clip(text));
             long |= text.len() > SHOWN;
             self.lengths.add_many(text.len() as i64, *count);
         }
         let lengths = self.lengths.drain();
         let sketching = !field.without_sketches;
         let typed = field.of_mut(ValueType::String);
-        let bound = |text: &str| Bound::Text(clip(text).into());
+        let bound = |text: &str| Bound::Text(text.into());
         typed.add_bounds((bound(low), bound(high)));
         let Some(measured) = measure_integers(&lengths) else {
             return;

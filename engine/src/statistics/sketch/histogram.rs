@@ -6,7 +6,7 @@ const IN_OCTAVE: usize = 64;
 const SHIFT: u32 = 46;
 
 /// Counts of numbers in buckets whose width is 1/64 of the power of two below them: a number read
-/// from its bucket is wrong by at most 1/128, and so is every quantile. What is smaller than 2^-1027
+/// from its bucket is wrong by at most 1/128, and so is every quantile. What is smaller than 2^-1028
 /// counts as zero.
 ///
 /// A bucket is the first bits of a float64, so a number finds its bucket without a logarithm, and
