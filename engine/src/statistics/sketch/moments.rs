@@ -18,11 +18,11 @@ impl Moments {
         if count == 0 {
             return Self::default();
         }
-        let sum: f64 = values
+        // Weights first: a sum of values that a float64 holds need not be one.
+        let weighted = values
             .clone()
-            .map(|(value, times)| value * times as f64)
-            .sum();
-        let mean = sum / count as f64;
+            .map(|(value, times)| value * (times as f64 / count as f64));
+        let mean: f64 = weighted.sum();
         let squares = values.map(|(value, times)| (value - mean).powi(2) * times as f64);
         Self {
             count,
@@ -43,7 +43,7 @@ impl Moments {
         let (own, others) = (self.count as f64, other.count as f64);
         let all = own + others;
         let apart = other.mean - self.mean;
-        self.mean = (self.mean * own + other.mean * others) / all;
+        self.mean = self.mean * (own / all) + other.mean * (others / all);
         self.squares += other.squares + apart * apart * (own / all) * others;
         self.count += other.count;
     }
