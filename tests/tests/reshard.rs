@@ -86,7 +86,7 @@ async fn a_kill_in_the_middle_of_a_split_loses_no_child() {
 async fn records_of_a_mebibyte_come_in_pages_of_10_mib() {
     let server = KinesisLocal::start().await;
     let mut scene = Scene::new(&server.url(), 1, Target::local()).await;
-    scene.source.memory_mib = 64;
+    scene.source.memory_mib = 80;
     scene
         .put(|events| (0..12).map(|_| events.large(1_000_000)).collect())
         .await;
