@@ -82,17 +82,13 @@ impl Shardmill {
     pub fn new(memory_budget: usize, threads: usize) -> Result<Self, Error> {
         let host: Arc<dyn Host> = Arc::new(adapters::SystemHost);
         let budget = Budget::new(memory_budget);
-        let failed = |error: std::io::Error| {
-            let message = format!("could not start a thread: {error}; raise the limit of threads");
-            Error::new("engine.threads", message)
-        };
-        let workers = Workers::start(threads.max(1), &budget).map_err(failed)?;
+        let workers = Workers::start(threads.max(1), &budget).map_err(Error::no_thread)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name("shardmill-io")
             .enable_all()
             .build()
-            .map_err(failed)?;
+            .map_err(Error::no_thread)?;
         let (commands, inbox) = mpsc::unbounded_channel();
         let world = World {
             budget: budget.clone(),
@@ -107,7 +103,7 @@ impl Shardmill {
             .spawn(move || {
                 System::with_tokio_rt(move || runtime).block_on(world.run(inbox));
             })
-            .map_err(failed)?;
+            .map_err(Error::no_thread)?;
         Ok(Self {
             commands,
             budget,

@@ -19,6 +19,12 @@ impl Error {
         }
     }
 
+    /// That the system gives no more threads.
+    pub(crate) fn no_thread(error: std::io::Error) -> Self {
+        let message = format!("could not start a thread: {error}; raise the limit of threads");
+        Self::new("engine.threads", message)
+    }
+
     /// The stable code, dotted, like `log.fenced`.
     pub fn code(&self) -> &'static str {
         self.code

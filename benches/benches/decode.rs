@@ -23,10 +23,6 @@ use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder, FormatChoi
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// As a shard reader cuts them.
-const MAX_BATCH_BYTES: usize = 1 << 20;
-const MAX_BATCH_PAYLOADS: usize = 8192;
-
 fn main() {
     // `cargo bench` adds options of its own.
     let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse().ok());
@@ -40,7 +36,7 @@ fn main() {
 }
 
 fn run(kind: Kind, rounds: usize, bytes: usize) {
-    let batches = batches(kind, bytes);
+    let batches = decoding::batches(Events::new(kind, 7), bytes);
     let events: usize = batches.iter().map(Vec::len).sum();
     let total: usize = batches.iter().flatten().map(Bytes::len).sum();
     let mut lines = Vec::with_capacity(total + events);
@@ -75,32 +71,10 @@ fn run(kind: Kind, rounds: usize, bytes: usize) {
     named.print(&format!("{}, auto", kind.name()), "by name");
 }
 
-/// Payloads in batches, until they have so many bytes.
-fn batches(kind: Kind, bytes: usize) -> Vec<Vec<Bytes>> {
-    let mut batches = vec![Vec::new()];
-    let (mut in_batch, mut all) = (0, 0);
-    for event in Events::new(kind, 7) {
-        if all >= bytes {
-            break;
-        }
-        let last = batches.len() - 1;
-        let full = batches[last].len() == MAX_BATCH_PAYLOADS;
-        if full || in_batch + event.len() > MAX_BATCH_BYTES {
-            batches.push(Vec::new());
-            in_batch = 0;
-        }
-        in_batch += event.len();
-        all += event.len();
-        let last = batches.len() - 1;
-        batches[last].push(event);
-    }
-    batches
-}
-
 /// Rows and CPU seconds.
 fn arrow_json(schema: &arrow::datatypes::SchemaRef, batches: &[Vec<Bytes>]) -> (usize, f64) {
     let mut decoder = ReaderBuilder::new(Arc::clone(schema))
-        .with_batch_size(MAX_BATCH_PAYLOADS + 1)
+        .with_batch_size(decoding::MAX_BATCH_PAYLOADS + 1)
         .build_decoder()
         .expect("the schema was inferred by arrow-json itself");
     let (mut rows, mut seconds) = (0, 0.0);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shardmill_benches::allocator::keep_freed_memory;
-use shardmill_benches::decoding;
+use shardmill_benches::decoding::{self, MAX_BATCH_BYTES, MAX_BATCH_PAYLOADS};
 use shardmill_benches::events::{Kind, write_lines};
 use shardmill_benches::measure::process_cpu_seconds;
 use shardmill_engine::budget::Budget;
@@ -30,10 +30,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What a Kinesis shard brings in a minute at its full speed.
 const WINDOW_BYTES: usize = 60_000_000;
-
-/// As a shard reader cuts batches.
-const MAX_BATCH_BYTES: usize = 1 << 20;
-const MAX_BATCH_PAYLOADS: usize = 8192;
 
 const FIRST_ARRIVAL: i64 = 1_795_000_000_000;
 

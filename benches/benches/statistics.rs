@@ -24,10 +24,6 @@ use shardmill_engine::types::Window;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// As a shard reader cuts them.
-const MAX_BATCH_BYTES: usize = 1 << 20;
-const MAX_BATCH_PAYLOADS: usize = 8192;
-
 const COLUMNS: [usize; 5] = [10, 50, 200, 1_000, 2_000];
 
 fn main() {
@@ -53,7 +49,7 @@ fn main() {
 }
 
 fn beside(name: &str, events: impl Iterator<Item = Bytes>, rounds: usize, bytes: usize) {
-    let batches = batches(events, bytes);
+    let batches = decoding::batches(events, bytes);
     let events = batches.iter().map(Vec::len).sum();
     let total = batches.iter().flatten().map(Bytes::len).sum();
     let figures = SideBySide::run(
@@ -66,7 +62,7 @@ fn beside(name: &str, events: impl Iterator<Item = Bytes>, rounds: usize, bytes:
 }
 
 fn alone(columns: usize, rounds: usize, bytes: usize) {
-    let batches = batches(Wide::new(columns), bytes);
+    let batches = decoding::batches(Wide::new(columns), bytes);
     let values = batches.iter().map(Vec::len).sum::<usize>() * columns;
     let mut least = f64::INFINITY;
     let mut sizes = (0, 0);
@@ -95,7 +91,7 @@ fn to_parquet(batches: &[Vec<Bytes>], statistics: bool) -> ((usize, f64), Pane, 
     let mut pane = Pane::new(PaneLimits::default());
     let (mut rows, mut seconds, mut observed) = (0, 0.0, 0.0);
     for (number, batch) in batches.iter().enumerate() {
-        let batch = decoding::payload_batch(batch, number * MAX_BATCH_PAYLOADS, &budget);
+        let batch = decoding::payload_batch(batch, number * decoding::MAX_BATCH_PAYLOADS, &budget);
         let start = cpu_seconds();
         let decoded = decoder.decode(batch, &budget);
         rows += decoded.rows.iter().map(|rows| rows.len).sum::<usize>();
@@ -122,28 +118,6 @@ fn to_parquet(batches: &[Vec<Bytes>], statistics: bool) -> ((usize, f64), Pane, 
     );
     seconds += cpu_seconds() - start;
     ((rows, seconds), pane, observed)
-}
-
-/// Payloads in batches, until they have so many bytes.
-fn batches(events: impl Iterator<Item = Bytes>, bytes: usize) -> Vec<Vec<Bytes>> {
-    let mut batches = vec![Vec::new()];
-    let (mut in_batch, mut all) = (0, 0);
-    for event in events {
-        if all >= bytes {
-            break;
-        }
-        let last = batches.len() - 1;
-        let full = batches[last].len() == MAX_BATCH_PAYLOADS;
-        if full || in_batch + event.len() > MAX_BATCH_BYTES {
-            batches.push(Vec::new());
-            in_batch = 0;
-        }
-        in_batch += event.len();
-        all += event.len();
-        let last = batches.len() - 1;
-        batches[last].push(event);
-    }
-    batches
 }
 
 /// Events of so many columns: in turn a text of few values, an integer, a float, a text of many

@@ -12,6 +12,33 @@ use shardmill_engine::types::{
 
 use crate::measure::cpu_seconds;
 
+/// Bytes of payload in a batch at most, as a shard reader cuts them.
+pub const MAX_BATCH_BYTES: usize = 1 << 20;
+/// Payloads in a batch at most, as a shard reader cuts them.
+pub const MAX_BATCH_PAYLOADS: usize = 8192;
+
+/// Events in batches, until they have so many bytes.
+pub fn batches(events: impl Iterator<Item = Bytes>, bytes: usize) -> Vec<Vec<Bytes>> {
+    let mut batches = vec![Vec::new()];
+    let (mut in_batch, mut all) = (0, 0);
+    for event in events {
+        if all >= bytes {
+            break;
+        }
+        let last = batches.len() - 1;
+        let full = batches[last].len() == MAX_BATCH_PAYLOADS;
+        if full || in_batch + event.len() > MAX_BATCH_BYTES {
+            batches.push(Vec::new());
+            in_batch = 0;
+        }
+        in_batch += event.len();
+        all += event.len();
+        let last = batches.len() - 1;
+        batches[last].push(event);
+    }
+    batches
+}
+
 /// As a source under `auto` decodes once it has looked at these payloads.
 ///
 /// # Panics

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use shardmill_engine::rollup::Reach;
-use shardmill_engine::statistics::{Pane, PaneLimits};
+use shardmill_engine::statistics::Pane;
 
 use super::context::SourceContext;
 use crate::error::Error;
@@ -104,7 +104,6 @@ impl Lifetime {
         let context = Arc::clone(&self.context);
         let work = async move {
             let ours = Arc::clone(&committed);
-            let limits = context.settings.statistics.clone();
             let whole = before.clone();
             let pane = context
                 .workers
@@ -121,8 +120,7 @@ impl Lifetime {
                         windows = merged,
                         "merging statistics panicked; of these windows there are counts only"
                     );
-                    let counts = move |pane: &Pane| counts(pane, &limits);
-                    let merge = move || merge(before, &committed, counts);
+                    let merge = move || merge(before, &committed, Pane::counts_only);
                     context.workers.compute(merge).await
                 }
             };
@@ -174,19 +172,6 @@ fn merge(before: Option<Pane>, committed: &Committed, part: impl Fn(&Pane) -> Pa
     }
     whole.keep_windows(KEEP_WINDOWS);
     whole
-}
-
-/// What is certain of a pane, whatever is wrong with its fields.
-fn counts(pane: &Pane, limits: &PaneLimits) -> Pane {
-    let mut counted = Pane::new(limits.clone());
-    for (window, counts) in pane.windows() {
-        counted.observe_counts(*window, *counts);
-    }
-    for (code, times) in pane.rejects() {
-        let times = usize::try_from(*times).unwrap_or(usize::MAX);
-        counted.observe_rejects(std::iter::repeat_n(&**code, times));
-    }
-    counted
 }
 
 impl Actor for Lifetime {

@@ -17,7 +17,7 @@ use shardmill_engine::ports::ShardFilter;
 use shardmill_engine::rollup::Reach;
 use shardmill_engine::source::{Lineage, Offer};
 use shardmill_engine::types::{
-    ClaimRef, Counts, KinesisShardId, LaneId, TimestampMs, Window, WindowLength,
+    ClaimRef, KinesisShardId, LaneId, TimestampMs, Window, WindowLength,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -394,15 +394,12 @@ impl Source {
 
     fn note_commit(&self, commit: &Commit) {
         self.context.meter.set_preview(None);
-        let mut counts = Counts::default();
-        for range in commit.ranges.values() {
-            counts += range.counts;
-        }
         let files = commit.files.iter().chain(&commit.rejects);
         let (files, bytes) = files.fold((0, 0), |(files, bytes), file| {
             (files + 1, bytes + file.bytes)
         });
-        self.context.meter.add_committed(counts, files, bytes);
+        let meter = &self.context.meter;
+        meter.add_committed(commit.counts(), files, bytes);
         let newest = commit
             .ranges
             .values()

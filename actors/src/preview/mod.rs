@@ -72,11 +72,8 @@ pub fn preview_blocking(source: &DataSource, options: PreviewOptions) -> Result<
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| {
-        let message = format!("could not start a thread: {error}; raise the limit of threads");
-        Error::new("engine.threads", message)
-    })?;
+        .build()
+        .map_err(Error::no_thread)?;
     runtime.block_on(preview(source, options))
 }
 

@@ -89,11 +89,8 @@ impl Statistics {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
-            .build();
-        let runtime = runtime.map_err(|error| {
-            let message = format!("could not start a thread: {error}; raise the limit of threads");
-            Error::new("engine.threads", message)
-        })?;
+            .build()
+            .map_err(Error::no_thread)?;
         let opened = runtime.block_on(Self::open(source))?;
         Ok(Self {
             _runtime: Some(Arc::new(OwnRuntime(Some(runtime)))),

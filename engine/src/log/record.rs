@@ -288,6 +288,15 @@ impl Commit {
         files.chain(statistics)
     }
 
+    /// What its ranges hold, all together.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for range in self.ranges.values() {
+            counts += range.counts;
+        }
+        counts
+    }
+
     /// The window of its files and statistics; `None` if it names nothing.
     pub fn window(&self) -> Option<Window> {
         self.names().next().map(|(_, _, window)| window)

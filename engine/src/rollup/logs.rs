@@ -16,10 +16,7 @@ const AT_ONCE: usize = 16;
 impl Counted {
     /// `None` if the commit covers nothing.
     pub(super) fn of(at: EntryAt, commit: &Commit) -> Option<Self> {
-        let mut counts = Counts::default();
-        for range in commit.ranges.values() {
-            counts += range.counts;
-        }
+        let counts = commit.counts();
         if commit.statistics.is_none() && counts == Counts::default() {
             return None;
         }

@@ -30,7 +30,6 @@ pub use check::WrongRollup;
 pub use covers::{Cover, Reach, RollupRecord};
 pub use error::RollupError;
 pub use put::{RolledUp, Roller};
-pub(crate) use shelf::decode;
 
 /// How much is kept in memory of what is read.
 #[derive(Clone, Debug)]

@@ -1,17 +1,15 @@
 //! Objects of statistics and roll-ups, read and put.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::covers::{COVERS_KEY, RollupRecord};
 use super::{CommitPane, Counted, RollupError, Settings};
 use crate::log::{FORMAT_VERSION, LogError, Objects, Put, names};
 use crate::ports::{Host, Store};
-use crate::statistics::{Pane, PaneLimits};
+use crate::statistics::Pane;
 use crate::types::{Level, Window};
 
 /// How many objects of statistics are asked for at once.
@@ -85,7 +83,8 @@ impl Shelf {
             );
             return Ok(None);
         };
-        let read = decode(body, self.settings.limits.clone());
+        let read = Pane::decode(body, self.settings.limits.clone());
+        let read = read.map_err(|error| error.to_string());
         let read = read.and_then(|(pane, metadata)| Ok((pane, record(&metadata)?)));
         match read {
             Ok((pane, record)) if (record.level, record.number) == (level, number) => {
@@ -168,24 +167,13 @@ impl Shelf {
             );
             return Ok(None);
         };
-        match decode(body, self.settings.limits.clone()) {
+        match Pane::decode(body, self.settings.limits.clone()) {
             Ok((pane, _)) => Ok(Some(pane)),
             Err(error) => {
                 tracing::error!(object = name, %error, "statistics that a commit names are damaged");
                 Ok(None)
             }
         }
-    }
-}
-
-/// A pane and its metadata. The Parquet library panics now and then on what is not Parquet.
-pub(crate) fn decode(
-    body: Bytes,
-    limits: PaneLimits,
-) -> Result<(Pane, Vec<(String, String)>), String> {
-    match catch_unwind(AssertUnwindSafe(|| Pane::decode(body, limits))) {
-        Ok(decoded) => decoded.map_err(|error| error.to_string()),
-        Err(_) => Err("the decoder panicked on it".to_owned()),
     }
 }
 

@@ -12,20 +12,14 @@ impl Pane {
     /// Gives up what is beyond the limits: first fields beyond their number, then sketches, then
     /// more fields; always those of the sparsest fields first.
     pub(super) fn keep_limits(&mut self) {
-        let fields = self.field_count();
+        let (fields, mut bytes) = self.size();
         if fields > self.limits.max_fields {
             self.drop_fields(fields - self.limits.max_fields);
+            bytes = self.memory_size();
         }
-        let bytes = self.memory_size();
         if bytes > self.limits.max_bytes {
             self.save_bytes(bytes);
         }
-    }
-
-    fn field_count(&self) -> usize {
-        let mut fields = 0;
-        self.root.each(&mut |_| fields += 1);
-        fields
     }
 
     /// The fields, the sparsest first. What is below a field is in no more events than it and comes
@@ -44,8 +38,9 @@ impl Pane {
     }
 
     fn drop_fields(&mut self, most: usize) {
-        let mut gone = vec![false; self.field_count()];
-        for (events, _, place) in self.sparsest().into_iter().take(most) {
+        let candidates = self.sparsest();
+        let mut gone = vec![false; candidates.len()];
+        for (events, _, place) in candidates.into_iter().take(most) {
             gone[place] = true;
             self.given_up.events = self.given_up.events.max(events);
             self.given_up.fields += 1;
@@ -65,7 +60,7 @@ impl Pane {
     fn save_bytes(&mut self, mut bytes: usize) {
         let candidates = self.sparsest();
         let mut sizes = Vec::with_capacity(candidates.len());
-        self.root.visit(&mut String::new(), &mut |path, node| {
+        self.root.each(0, &mut |path, node| {
             let statistics = &node.statistics;
             let sketches: usize = statistics
                 .types()
@@ -110,6 +105,6 @@ impl Pane {
 /// How many fields are below one.
 fn below(node: &Node) -> usize {
     let mut fields = 0;
-    node.each(&mut |_| fields += 1);
+    node.each(0, &mut |_, _| fields += 1);
     fields
 }

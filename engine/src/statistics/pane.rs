@@ -116,34 +116,29 @@ impl Pane {
 
     /// Takes in rows of a Kinesis shard; their number is part of the counts. Heavy.
     pub fn observe_rows(&mut self, shard: &KinesisShardId, rows: &Rows) {
-        if self.limits.fields && rows.len > 0 {
-            self.batches += 1;
-            let missed = self.given_up.events;
-            let observer = Observer::new(&self.limits, rows, self.batches, missed);
-            let refused = observer.rows(&mut self.root, shard);
-            self.refuse(refused, rows);
-            self.keep_limits();
-        }
+        self.take(rows, |observer, root| observer.rows(root, shard));
     }
 
     /// Takes in what a file of these rows has in its overflow column: JSON objects, a row each.
     pub fn observe_overflow(&mut self, rows: &Rows, overflow: &ArrayRef) {
-        if self.limits.fields && rows.len > 0 {
-            self.batches += 1;
-            let missed = self.given_up.events;
-            let observer = Observer::new(&self.limits, rows, self.batches, missed);
-            let refused = observer.left_over(&mut self.root, overflow);
-            self.refuse(refused, rows);
-            self.keep_limits();
-        }
+        self.take(rows, |observer, root| observer.left_over(root, overflow));
     }
 
-    /// New fields of a table found no room: each may have been in all of its rows.
-    fn refuse(&mut self, fields: u64, rows: &Rows) {
-        if fields > 0 {
-            self.given_up.fields += fields;
+    /// Takes in what `look` finds of a table; it says how many new fields found no room.
+    fn take(&mut self, rows: &Rows, look: impl FnOnce(Observer<'_>, &mut Node) -> u64) {
+        if !self.limits.fields || rows.len == 0 {
+            return;
+        }
+        self.batches += 1;
+        let missed = self.given_up.events;
+        let observer = Observer::new(&self.limits, rows, self.batches, missed);
+        let refused = look(observer, &mut self.root);
+        if refused > 0 {
+            self.given_up.fields += refused;
+            // Each may have been in all of the rows.
             self.given_up.events += rows.len as u64;
         }
+        self.keep_limits();
     }
 
     /// Takes in the statistics of other events. Heavy where fields are many.
@@ -161,6 +156,20 @@ impl Pane {
         self.given_up.sketches += other.given_up.sketches;
         self.given_up.events += other.given_up.events;
         self.keep_limits();
+    }
+
+    /// What is certain of it whatever is wrong with its fields: counts, rejects. It takes in no fields.
+    pub fn counts_only(&self) -> Self {
+        let limits = PaneLimits {
+            fields: false,
+            ..self.limits.clone()
+        };
+        Self {
+            total: self.total,
+            windows: self.windows.clone(),
+            rejects: self.rejects.clone(),
+            ..Self::new(limits)
+        }
     }
 
     /// Whether nothing was ever taken in.
@@ -211,19 +220,26 @@ impl Pane {
 
     /// Bytes of memory, by estimate.
     pub fn memory_size(&self) -> usize {
+        self.size().1
+    }
+
+    /// How many fields it has, and [`Pane::memory_size`].
+    pub(super) fn size(&self) -> (usize, usize) {
+        let mut fields = 0;
         let mut bytes = self.windows.len() * size_of::<(Window, Counts)>();
-        self.root.visit(&mut String::new(), &mut |path, node| {
+        self.root.each(0, &mut |path, node| {
+            fields += 1;
             bytes += node_size(path, node);
         });
-        bytes
+        (fields, bytes)
     }
 }
 
-/// Bytes of a field. Its path counts for each row that the object will have of it, so that the length
-/// of names is bounded there, too.
-pub(super) fn node_size(path: &str, node: &Node) -> usize {
+/// Bytes of a field with a path of so many. The path counts for each row that the object will have of
+/// it, so that the length of names is bounded there, too.
+pub(super) fn node_size(path: usize, node: &Node) -> usize {
     let rows = 1 + node.statistics.types().count();
-    size_of::<Node>() + node.statistics.memory_size() + path.len() * rows
+    size_of::<Node>() + node.statistics.memory_size() + path * rows
 }
 
 /// Takes in what `other` knows below a field; `missed` is what each side may have missed of a field

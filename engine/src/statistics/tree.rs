@@ -142,13 +142,16 @@ impl Node {
         }
     }
 
-    /// Everything below, in the order of [`Node::visit`].
-    pub(super) fn each(&self, seen: &mut dyn FnMut(&Node)) {
+    /// Everything below a path of so many bytes, in the order of [`Node::visit`], with the length of
+    /// its path but for quotes.
+    pub(super) fn each(&self, path: usize, seen: &mut dyn FnMut(usize, &Node)) {
+        let members = self.members.iter();
+        let members = members.map(|(name, node)| (path + 1 + name.len(), node));
         let below = [&self.items, &self.entries].into_iter().flatten();
-        let below = below.map(|node| &**node);
-        for node in self.members.iter().map(|(_, node)| node).chain(below) {
-            seen(node);
-            node.each(seen);
+        let below = below.map(|node| (path + ITEMS.len(), &**node));
+        for (path, node) in members.chain(below) {
+            seen(path, node);
+            node.each(path, seen);
         }
     }
 

@@ -48,10 +48,9 @@ pub(super) async fn check(
         verified.rows += rows;
         count(verified, file);
     }
-    for range in commit.ranges.values() {
-        verified.payloads += range.counts.payloads;
-        verified.empty += range.counts.empty;
-    }
+    let counts = commit.counts();
+    verified.payloads += counts.payloads;
+    verified.empty += counts.empty;
     identities.finish(entry)?;
     if let (Some(fresh), Some(object)) = (fresh, compared) {
         fresh.compare(target, object).await?;

@@ -7,10 +7,9 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use super::reading::Target;
 use super::violation::{VerifyError, Violation};
 use crate::log::{Commit, DataFile, StatisticsObject};
-use crate::rollup::decode;
 use crate::schema::{DataType, Schema};
 use crate::statistics::{FieldStatistics, Pane, PaneLimits, ValueType};
-use crate::types::{Counts, FileKind, KinesisShardId, Rows};
+use crate::types::{FileKind, KinesisShardId, Rows};
 
 /// What one pane may hold: more than any that is stored by default.
 pub(super) fn limits() -> PaneLimits {
@@ -42,12 +41,8 @@ pub(super) struct Fresh {
 impl Fresh {
     pub(super) fn new(commit: &Commit) -> Self {
         let mut pane = Pane::new(limits());
-        let mut counts = Counts::default();
-        for range in commit.ranges.values() {
-            counts += range.counts;
-        }
         if let Some(window) = commit.window() {
-            pane.observe_counts(window, counts);
+            pane.observe_counts(window, commit.counts());
         }
         Self { pane, json: false }
     }
@@ -124,7 +119,7 @@ impl Fresh {
             let detail = "a commit names it, but it is not there".to_owned();
             Violation::new("verify.missing_file", name, detail)
         })?;
-        let (stored, _) = decode(body, limits()).map_err(|why| {
+        let (stored, _) = Pane::decode(body, limits()).map_err(|why| {
             let detail = format!("it cannot be read as statistics: {why}");
             Violation::new("verify.unreadable_statistics", name, detail)
         })?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use shardmill_engine::budget::Credit;
-use shardmill_engine::statistics::{Pane, PaneLimits};
+use shardmill_engine::statistics::Pane;
 use shardmill_engine::types::{ClaimRef, DecodedBatch, TimestampMs, Window};
 
 use crate::pipeline::context::SourceContext;
@@ -33,8 +33,6 @@ pub(super) struct OpenPanes {
 
 struct OpenWindow {
     pane: Pane,
-    /// Counts and rejects only: what is left of the window if `pane` cannot be trusted.
-    counted: Pane,
     changed: bool,
 }
 
@@ -86,11 +84,10 @@ impl OpenPanes {
     fn observe(&mut self, batch: &DecodedBatch) {
         let window = batch.head.window;
         let limits = &self.context.settings.statistics;
-        let open = self
-            .windows
-            .entry(window)
-            .or_insert_with(|| OpenWindow::new(limits));
-        open.counted.observe(batch);
+        let open = self.windows.entry(window).or_insert_with(|| OpenWindow {
+            pane: Pane::new(limits.clone()),
+            changed: false,
+        });
         let pane = &mut open.pane;
         if catch_unwind(AssertUnwindSafe(|| pane.observe(batch))).is_err() {
             open.damaged(&self.context, window);
@@ -185,21 +182,9 @@ impl OpenPanes {
 }
 
 impl OpenWindow {
-    fn new(limits: &PaneLimits) -> Self {
-        let counters = PaneLimits {
-            fields: false,
-            ..limits.clone()
-        };
-        Self {
-            pane: Pane::new(limits.clone()),
-            counted: Pane::new(counters),
-            changed: false,
-        }
-    }
-
-    /// What a panic has left of the pane may be anything: counts are what is known for certain.
+    /// What a panic has left of the fields may be anything. Counts are taken in before them.
     fn damaged(&mut self, context: &SourceContext, window: Window) {
-        self.pane = self.counted.clone();
+        self.pane = self.pane.counts_only();
         let counters = &context.meter.statistics;
         counters.damaged_windows.fetch_add(1, Ordering::Relaxed);
         tracing::error!(

@@ -4,6 +4,7 @@ use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray, TimestampMilli
 use shardmill_engine::budget::Budget;
 use shardmill_engine::ports::{Host, Store};
 use shardmill_engine::schema::{DataType, Field, Schema};
+use shardmill_engine::statistics::PaneLimits;
 use shardmill_engine::types::{
     BatchHead, ClaimNumber, Counts, Epoch, KinesisShardId, LaneId, Position, Rows, SequenceNumber,
 };

@@ -1,7 +1,7 @@
 //! Text.
 
 use super::groups::Groups;
-use super::numbers::{add_measures, measure_integers};
+use super::others::sizes;
 use crate::statistics::field::FieldStatistics;
 use crate::statistics::pane::PaneLimits;
 use crate::statistics::sketch::TopValues;
@@ -68,24 +68,15 @@ impl<'r> TextGroups<'r> {
             long |= text.len() > SHOWN;
             self.lengths.add_many(text.len() as i64, *count);
         }
-        let lengths = self.lengths.drain();
+        sizes(field, ValueType::String, self.lengths.drain());
         let sketching = !field.without_sketches;
         let typed = field.of_mut(ValueType::String);
         let bound = |text: &str| Bound::Text(text.into());
         typed.add_bounds((bound(low), bound(high)));
-        let Some(measured) = measure_integers(&lengths) else {
-            return;
-        };
-        let values = add_measures(typed, measured);
         if !sketching {
             return;
         }
-        typed.sketched += values;
         let sketches = &mut typed.sketches;
-        let histogram = sketches.histogram.get_or_insert_default();
-        for (length, count) in lengths.iter() {
-            histogram.add(*length as f64, *count);
-        }
         let distinct = sketches.distinct.get_or_insert_default();
         groups.iter().for_each(|(text, _)| distinct.add_text(text));
         let top = sketches
@@ -96,14 +87,11 @@ impl<'r> TextGroups<'r> {
             for (text, count) in groups.iter() {
                 self.clipped.add_many(clip(text), *count);
             }
-            let clipped = self.clipped.drain();
-            top.add(clipped.iter().map(|(_, count)| *count), |place, text| {
-                text.push_str(clipped[place].0);
-            });
-        } else {
-            top.add(groups.iter().map(|(_, count)| *count), |place, text| {
-                text.push_str(groups[place].0);
-            });
         }
+        let clipped = self.clipped.drain();
+        let shown: &[(&str, u64)] = if long { &clipped } else { &groups };
+        top.add(shown.iter().map(|(_, count)| *count), |place, text| {
+            text.push_str(shown[place].0);
+        });
     }
 }

@@ -214,7 +214,7 @@ impl Process {
         mut commit: Commit,
         (rows, rejects): &(Vec<Identity>, Vec<Identity>),
     ) -> Result<(), LaneEnd> {
-        let (length, counts) = (self.habits.window_length, statistics::counts(&commit));
+        let (length, counts) = (self.habits.window_length, commit.counts());
         let pane = statistics::observe(window, length, counts, rows, rejects);
         commit.statistics = self.put_statistics(log, window, &pane).await?;
         self.append(log, commit).await

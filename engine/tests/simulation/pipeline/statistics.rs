@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray, TimestampMillisecondArray};
 use bytes::Bytes;
 use shardmill_engine::log::names::{self, FileName};
-use shardmill_engine::log::{Commit, Entry, EntryBody, LaneLog, LogError, StatisticsObject};
+use shardmill_engine::log::{Entry, EntryBody, LaneLog, LogError, StatisticsObject};
 use shardmill_engine::rollup::{Archive, Reach, Roller, Settings};
 use shardmill_engine::schema::{DataType, Field, Schema};
 use shardmill_engine::statistics::{Pane, PaneLimits};
@@ -50,15 +50,6 @@ pub fn observe(
         pane.observe_rows(shard, &table(&rows, length.start_of(window)));
     }
     pane
-}
-
-/// What the ranges of a commit count.
-pub fn counts(commit: &Commit) -> Counts {
-    let mut counts = Counts::default();
-    for range in commit.ranges.values() {
-        counts += range.counts;
-    }
-    counts
 }
 
 fn table(rows: &[&Identity], arrival: i64) -> Rows {
@@ -109,7 +100,7 @@ pub fn truth(objects: &Objects, length: WindowLength, windows: &Range<Window>) -
         let EntryBody::Commit(commit) = entry.body else {
             continue;
         };
-        let counts = counts(&commit);
+        let counts = commit.counts();
         let window = commit.window().or(commit.closed_through);
         let window = window.filter(|_| counts != Counts::default());
         if let Some(window) = window.filter(|window| windows.contains(window)) {
