@@ -18,7 +18,8 @@ use crate::config::DataSource;
 use crate::error::Error;
 use crate::handle::{CommittedWindow, Handle, Outcome, Shown, Subscription};
 use crate::pipeline::{
-    Fault, Schemas, Settings, Source, SourceContext, SourceKey, StopSource, StopSourceNow, Workers,
+    Fault, Finish, Schemas, Settings, Source, SourceContext, SourceKey, StopSource, StopSourceNow,
+    Workers,
 };
 use crate::progress::Meter;
 use crate::statistics::{LiveView, Target};
@@ -212,7 +213,7 @@ impl World {
     async fn start(&mut self, start: StartSource) {
         let StartSource {
             key,
-            settings,
+            mut settings,
             source,
             ports,
             meter,
@@ -233,6 +234,9 @@ impl World {
                 return;
             }
         };
+        if stream.is_bounded() && settings.finish == Finish::Never {
+            settings.finish = Finish::WhenRead;
+        }
         let (host, meter_of) = (Arc::clone(&self.host), Arc::clone(&meter));
         let schemas = Arc::new(Schemas::new(source.name(), registry, host, meter_of));
         let (faults, faults_inbox): (_, mpsc::UnboundedReceiver<Fault>) = mpsc::unbounded_channel();

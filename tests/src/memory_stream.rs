@@ -19,6 +19,7 @@ pub struct MemoryStream {
     /// The payload of a record: Kinesis shard, number.
     payload: fn(u64, u64) -> Vec<u8>,
     retention_ms: Option<i64>,
+    ends: bool,
 }
 
 impl MemoryStream {
@@ -35,6 +36,7 @@ impl MemoryStream {
             arrival,
             payload,
             retention_ms: None,
+            ends: false,
         }
     }
 
@@ -44,6 +46,11 @@ impl MemoryStream {
             retention_ms: Some(retention_ms),
             ..self
         }
+    }
+
+    /// The same stream with all of its Kinesis shards closed after their last record.
+    pub fn ending(self) -> Self {
+        Self { ends: true, ..self }
     }
 
     /// All records of all Kinesis shards.
@@ -65,7 +72,7 @@ impl MemoryStream {
         let shards = (0..self.kinesis_shards).map(|number| ShardInfo {
             id: KinesisShardId::new(format!("shardId-{number:012}")),
             parents: Vec::new(),
-            closed: false,
+            closed: self.ends,
             hash_keys: (0, u128::MAX),
         });
         ShardList {
@@ -107,7 +114,8 @@ impl MemoryStream {
         let behind = self.server_time() - (self.arrival)(next);
         Records {
             records,
-            next_iterator: Some(format!("{shard}/{next}")),
+            next_iterator: (!self.ends || next < self.records_each)
+                .then(|| format!("{shard}/{next}")),
             millis_behind: Some(if next < self.records_each { behind } else { 0 }),
             children: Vec::new(),
             server_time: self.server_time(),
@@ -130,6 +138,10 @@ impl Stream for MemoryStream {
             let number: u64 = number.parse().expect("a Kinesis shard of ours");
             Ok(format!("{number}/{}", self.first_after(&from)))
         })
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.ends
     }
 
     fn get_records<'a>(

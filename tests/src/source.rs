@@ -17,6 +17,8 @@ pub struct SourceFile {
     pub s3: Option<String>,
     /// `kinesis.read_from`.
     pub read_from: String,
+    /// `kinesis.end_read_at`.
+    pub end: Option<String>,
     /// `kinesis.shards`.
     pub shards: u32,
     /// `target.execution_parallelism`.
@@ -40,6 +42,7 @@ impl SourceFile {
             target: target.display().to_string(),
             s3: None,
             read_from: "start".into(),
+            end: None,
             shards: 1,
             lanes: 1,
             memory_mib: 256,
@@ -76,6 +79,8 @@ impl SourceFile {
                 format!("[connection.lake]\nendpoint_url = \"{url}\"\nregion = \"us-east-1\"\n"),
             ),
         };
+        let end = self.end.as_ref();
+        let end = end.map_or_else(String::new, |end| format!("end_read_at = \"{end}\"\n"));
         format!(
             r#"name = "{name}"
 
@@ -83,7 +88,7 @@ impl SourceFile {
 stream = "{stream}"
 connection = "local"
 read_from = "{read_from}"
-shards = {shards}
+{end}shards = {shards}
 
 [content]
 format = "{format}"

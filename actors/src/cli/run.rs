@@ -81,8 +81,9 @@ fn tell_end(live: &Live, totals: &Progress) {
     live.totals(totals);
     let committed = &totals.committed;
     live.say(&format!(
-        "{} stopped: {} rows and {} rejects committed in {} files",
+        "{} {}: {} rows and {} rejects committed in {} files",
         totals.source,
+        totals.state,
         count(committed.counts.rows),
         count(committed.counts.rejects),
         count(committed.files)

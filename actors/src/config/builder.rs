@@ -11,7 +11,7 @@ use shardmill_engine::decode::{
     RawOptions, RegexOptions, XmlOptions,
 };
 use shardmill_engine::parquet::Compression;
-use shardmill_engine::types::WindowLength;
+use shardmill_engine::types::{TimestampMs, WindowLength};
 
 use super::document::Values;
 use super::problem::{ConfigError, Report};
@@ -89,6 +89,12 @@ impl DataSourceBuilder {
     /// Where a new data source begins.
     pub fn read_from(self, start: StartFrom) -> Self {
         self.value("kinesis.read_from", Value::Start(start))
+    }
+
+    /// Where reading ends, in milliseconds since the Unix epoch: what arrived before is in, and then
+    /// the data source finishes by itself.
+    pub fn end_read_at(self, end: TimestampMs) -> Self {
+        self.value("kinesis.end_read_at", Value::Time(end))
     }
 
     /// Whether to go on where the stream no longer keeps what follows a committed position.

@@ -273,8 +273,8 @@ fn plain(value: &Value) -> Json {
         Value::Texts(texts) => json!(texts),
         Value::Bool(yes) => json!(yes),
         Value::Number(number) => json!(number),
-        // No option is a start.
-        Value::Start(_) => Json::Null,
+        // No option is a time.
+        Value::Start(_) | Value::Time(_) => Json::Null,
     }
 }
 

@@ -88,6 +88,15 @@ const SOURCE: &[Key] = &[
         example: "\"2026-11-22T10:00:00Z\"",
     },
     Key {
+        path: "kinesis.end_read_at",
+        kind: Kind::Time,
+        default: Default::Unset("reading goes on until it is stopped"),
+        meaning: "Where reading ends: a time. What arrived before it is in and committed; in each \
+                  Kinesis shard the first record that arrived then or later, and all after it, are \
+                  out. Then the data source finishes by itself. A later time goes on from there.",
+        example: "\"2026-12-01T00:00:00Z\"",
+    },
+    Key {
         path: "kinesis.shards",
         kind: Kind::Integer {
             min: 1,
@@ -317,7 +326,6 @@ const OUT: &[Key] = &[
 /// Keys and sections that the design names and this version does not have.
 pub const PLANNED: &[(&str, &str)] = &[
     ("kinesis.fan_out", "enhanced fan-out"),
-    ("kinesis.end_read_at", "a bounded read"),
     ("target.retention", "retention"),
     ("target.store_raw_data", "the raw copy"),
     ("engine.serve", "the HTTP side"),

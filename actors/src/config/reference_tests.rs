@@ -108,6 +108,7 @@ fn other(key: &Key) -> String {
         (_, Kind::Texts | Kind::AnyTexts) => "[\"other\"]".to_owned(),
         (_, Kind::Character { .. }) => "\"|\"".to_owned(),
         (_, Kind::StartFrom) => "\"start\"".to_owned(),
+        (_, Kind::Time) => "\"2027-01-01T00:00:00Z\"".to_owned(),
         (_, Kind::Url) => "\"https://other\"".to_owned(),
         _ => "\"other\"".to_owned(),
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shardmill_engine::parquet::{Compression, ParquetOptions};
-use shardmill_engine::types::WindowLength;
+use shardmill_engine::types::{TimestampMs, WindowLength};
 
 use super::document::Values;
 use super::memory::{MIN_OPEN_WINDOWS, MemoryPlan};
@@ -132,6 +132,11 @@ impl Resolver<'_, '_> {
             Some(Value::Start(start)) => start,
             _ => StartFrom::Now,
         };
+        let end_read_at = match self.value("kinesis.end_read_at") {
+            Some(Value::Time(end)) => Some(end),
+            _ => None,
+        };
+        self.ends_after_it_begins(read_from, end_read_at);
         let shards = self.small("kinesis.shards")?;
         let mut connection = connection?;
         connection.region = self.optional_text("kinesis.region").or(connection.region);
@@ -139,9 +144,25 @@ impl Resolver<'_, '_> {
             stream: stream?,
             connection,
             read_from,
+            end_read_at,
             accept_gap: self.value("kinesis.accept_gap") == Some(Value::Bool(true)),
             shards,
         })
+    }
+
+    fn ends_after_it_begins(&mut self, begin: StartFrom, end: Option<TimestampMs>) {
+        if let (StartFrom::At(begin), Some(end)) = (begin, end)
+            && end <= begin
+        {
+            let path = "kinesis.end_read_at";
+            let message = "`kinesis.end_read_at` is not after `kinesis.read_from`: nothing would \
+                           be read"
+                .to_owned();
+            let help = Some("set a later end, or take it out".to_owned());
+            let span = self.span(path);
+            self.report
+                .add("config.wrong_value", path, span, message, help);
+        }
     }
 
     fn target(&mut self, folder: Option<&Path>) -> Option<TargetSettings> {

@@ -8,7 +8,7 @@ use shardmill_engine::decode::ContentOptions;
 #[cfg(feature = "cli")]
 use shardmill_engine::decode::FormatChoice;
 use shardmill_engine::parquet::ParquetOptions;
-use shardmill_engine::types::WindowLength;
+use shardmill_engine::types::{TimestampMs, WindowLength};
 
 use super::builder::DataSourceBuilder;
 use super::document::Values;
@@ -42,6 +42,9 @@ pub struct KinesisSettings {
     pub connection: Connection,
     /// Where a new data source begins.
     pub read_from: StartFrom,
+    /// The arrival time at which reading ends, in milliseconds since the Unix epoch: what arrived
+    /// then or later is out.
+    pub end_read_at: Option<TimestampMs>,
     /// Whether to go on where the stream no longer keeps what follows a committed position.
     pub accept_gap: bool,
     /// Parallel readers.

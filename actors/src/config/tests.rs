@@ -205,7 +205,7 @@ fn an_unknown_key_is_shown_with_its_place_and_the_nearest_one() {
         error.to_string(),
         "error[config.unknown_key]: there is no key `kinesis.shard`\n  --> source.toml:4:1\n  |\n4 \
          | shard = 4\n  | ^^^^^\n  help: did you mean `shards`? allowed here: stream, region, \
-         connection, read_from, shards, accept_gap"
+         connection, read_from, end_read_at, shards, accept_gap"
     );
 }
 

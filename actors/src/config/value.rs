@@ -53,6 +53,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A [`StartFrom`].
     StartFrom,
+    /// A point in time.
+    Time,
 }
 
 /// A value as it stands in TOML.
@@ -81,6 +83,7 @@ pub(super) enum Value {
     /// An integer, a size in bytes, a duration in milliseconds, or how many tables there are.
     Number(u64),
     Start(StartFrom),
+    Time(TimestampMs),
 }
 
 /// Why a value is not allowed.
@@ -133,6 +136,7 @@ impl Kind {
                     _ => quoted.concat(),
                 }
             }
+            Kind::Time => "a time with its offset, such as \"2026-11-22T10:00:00Z\"".to_owned(),
             Kind::StartFrom => {
                 "\"start\", \"now\", or a time with its offset, such as \"2026-11-22T10:00:00Z\""
                     .to_owned()
@@ -177,7 +181,7 @@ impl Kind {
                 .and_then(|number| u64::try_from(number).ok())
                 .and_then(|number| self.in_range(number))
                 .ok_or(Refusal::WrongValue),
-            (Raw::Datetime(text), Kind::StartFrom) => self.parse(text),
+            (Raw::Datetime(text), Kind::StartFrom | Kind::Time) => self.parse(text),
             (Raw::Bool(yes), Kind::Bool) => Ok(Value::Bool(*yes)),
             (Raw::Texts(texts), Kind::Texts) => match texts.iter().any(String::is_empty) {
                 true => Err(Refusal::WrongValue),
@@ -224,6 +228,7 @@ impl Kind {
                 .and_then(|time| u64::try_from(time.as_millis()).ok())
                 .and_then(|millis| self.in_range(millis)),
             Kind::StartFrom => parse_start(text).map(Value::Start),
+            Kind::Time => parse_time(text).map(Value::Time),
         };
         value.ok_or(Refusal::WrongValue)
     }
@@ -288,11 +293,13 @@ fn parse_start(text: &str) -> Option<StartFrom> {
     match text {
         "start" => Some(StartFrom::Start),
         "now" => Some(StartFrom::Now),
-        time => {
-            let millis = time.parse::<jiff::Timestamp>().ok()?.as_millisecond();
-            (millis >= 0).then_some(StartFrom::At(millis))
-        }
+        time => parse_time(time).map(StartFrom::At),
     }
+}
+
+fn parse_time(text: &str) -> Option<TimestampMs> {
+    let millis = text.parse::<jiff::Timestamp>().ok()?.as_millisecond();
+    (millis >= 0).then_some(millis)
 }
 
 const UNITS: [(&str, u64); 10] = [

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 use shardmill_engine::decode::ContentOptions;
 use shardmill_engine::parquet::Compression;
+use shardmill_engine::types::TimestampMs;
 
 use super::reference::{self, Default as KeyDefault, Key, SECTIONS};
 use super::registry::RegistrySettings;
@@ -82,6 +83,9 @@ impl DataSource {
             put("kinesis.region", region.as_str().into());
         }
         put("kinesis.read_from", start(kinesis.read_from).into());
+        if let Some(end) = kinesis.end_read_at {
+            put("kinesis.end_read_at", time(end).into());
+        }
         put("kinesis.shards", kinesis.shards.into());
         put("kinesis.accept_gap", kinesis.accept_gap.into());
         for (name, _) in self.connections() {
@@ -230,9 +234,14 @@ fn start(start: StartFrom) -> String {
     match start {
         StartFrom::Start => "start".to_owned(),
         StartFrom::Now => "now".to_owned(),
-        StartFrom::At(millis) => jiff::Timestamp::from_millisecond(millis)
-            .map_or_else(|_| "now".to_owned(), |time| time.to_string()),
+        StartFrom::At(millis) => time(millis),
     }
+}
+
+fn time(millis: TimestampMs) -> String {
+    // Times of a configuration were read by the same library.
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    time.to_string()
 }
 
 fn url(url: &TargetUrl) -> String {

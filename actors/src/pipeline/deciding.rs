@@ -3,9 +3,11 @@
 
 use shardmill_engine::decode::{ContentOptions, FormatChoice, Hints};
 use shardmill_engine::log::{self, FormatDecision, FormatRecord, LogError};
+use shardmill_engine::ports::ShardFilter;
 use shardmill_engine::preview::{
     MAX_SAMPLE_BYTES, Preview, Previewed, decision, decodes_like, decodes_with, go_on_with,
 };
+use shardmill_engine::source::LAG_MARGIN_MS;
 use shardmill_engine::types::TimestampMs;
 
 use super::context::SourceContext;
@@ -63,12 +65,12 @@ pub(super) async fn decide(
     }
 }
 
-/// Waits for the first data and decides by it. Ends when the source is told to stop: then nobody
-/// waits for it any more.
+/// Waits for the first data and decides by it; `None` once the end of the reading has passed without
+/// any. Ends when the source is told to stop: then nobody waits for it any more.
 pub(super) async fn wait_for_data(
     context: &SourceContext,
     start: Option<TimestampMs>,
-) -> Result<Deciding, Error> {
+) -> Result<Option<Deciding>, Error> {
     let name = &context.settings.name;
     tracing::warn!(source = %name, "no data has come yet; what it is will be decided by the first");
     context.meter.set_state("waiting");
@@ -76,15 +78,30 @@ pub(super) async fn wait_for_data(
     loop {
         context.host.sleep(wait).await;
         wait = LONGEST_WAIT_MS.min(wait * 2);
+        let passed = has_passed(context).await?;
         if sample(context, begins(start)).await?.is_none() {
-            continue;
+            match passed {
+                true => return Ok(None),
+                false => continue,
+            }
         }
         context.host.sleep(GATHERING_MS).await;
         if let Some(seen) = sample(context, begins(start)).await? {
             context.meter.set_state("starting");
-            return decided(context, seen);
+            return decided(context, seen).map(Some);
         }
     }
+}
+
+/// Whether nothing that arrives from now on is to be read, by the clock of Kinesis.
+async fn has_passed(context: &SourceContext) -> Result<bool, Error> {
+    let Some(end) = context.settings.finish.end() else {
+        return Ok(false);
+    };
+    let listing = reach(context, "ask for its time", || {
+        context.stream.list_shards(ShardFilter::All)
+    });
+    Ok(listing.await?.server_time - LAG_MARGIN_MS >= end)
 }
 
 fn begins(start: Option<TimestampMs>) -> SampleFrom {

@@ -35,7 +35,7 @@ use writing::{StatisticsSlot, WriterSlot};
 use super::committer::{Append, Committer};
 use super::context::SourceContext;
 use super::lifeline::Lifeline;
-use super::settings::FETCH_BYTES;
+use super::settings::{FETCH_BYTES, Finish};
 use super::shard_reader::{EndReading, Read, ShardReader};
 use super::source::{Committed, EndReached, Source};
 use super::statistics::{EndStatistics, LaneStatistics};
@@ -105,7 +105,11 @@ impl Lane {
         let claim = log.claim();
         let name = format!("lane {}", claim.lane);
         let max_open_windows = context.settings.max_open_windows;
-        let flow = LaneFlow::new(claim, log.state(), LaneLimits { max_open_windows });
+        let limits = LaneLimits {
+            max_open_windows,
+            end: context.settings.finish.end(),
+        };
+        let flow = LaneFlow::new(claim, log.state(), limits);
         let schema = Arc::clone(&log.state().schema);
         let tip = watch::Sender::new(LaneTip {
             window_limit: flow.window_limit(),
@@ -210,6 +214,10 @@ impl Lane {
             self.finish(window, ctx);
         }
         self.commit_next(ctx);
+        if self.context.settings.finish != Finish::Never && self.flow.is_read() {
+            // The source waits for what this lane has to say last.
+            self.progress(ctx);
+        }
         self.publish();
         if matches!(self.stop, StopPhase::Closing | StopPhase::Part(_)) {
             self.stop_on(ctx);

@@ -28,6 +28,6 @@ pub(crate) use context::SourceContext;
 pub(crate) use lifeline::Fault;
 pub(crate) use reach::not_reached;
 pub(crate) use schemas::Schemas;
-pub(crate) use settings::{Settings, decode_plan, pane_limits};
+pub(crate) use settings::{Finish, Settings, decode_plan, pane_limits};
 pub(crate) use source::{Source, StopSource, StopSourceNow};
 pub(crate) use workers::{SourceKey, Workers};

@@ -38,7 +38,9 @@ impl From<LogError> for Error {
 
 /// Opens the source: resolves where it starts, reads or puts its record, takes a generation, and
 /// claims every lane.
-pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
+///
+/// `None` where the end of the reading has passed and there was nothing to read.
+pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Option<Opened>, Error> {
     let settings = &context.settings;
     let (store, host) = (&context.store, &context.host);
     let listing = reach(&context, "list its Kinesis shards", || {
@@ -65,7 +67,10 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
     let record = log::open_source(store, host, options).await?;
     let Deciding { decision, preview } = match deciding {
         Some(deciding) => deciding,
-        None => deciding::wait_for_data(&context, record.start_ms).await?,
+        None => match deciding::wait_for_data(&context, record.start_ms).await? {
+            Some(deciding) => deciding,
+            None => return Ok(None),
+        },
     };
     let identity = identity();
     let generation = log::take_generation(store, host, &identity).await?;
@@ -94,14 +99,14 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Opened, Error> {
     }
     check_positions(&context, &logs, listing.server_time).await?;
     let cleanup = clean_up(&context, &mut logs).await;
-    Ok(Opened {
+    Ok(Some(Opened {
         record,
         generation,
         logs,
         listing,
         cleanup,
         format,
-    })
+    }))
 }
 
 /// Removes what ended claims have left, before anything is read.
@@ -143,7 +148,8 @@ async fn check_positions(
         }
     };
     let lanes = logs.iter().map(LaneLog::state);
-    for lost in lost_positions(lanes, server_time, retention) {
+    let end = settings.finish.end();
+    for lost in lost_positions(lanes, end, server_time, retention) {
         if !settings.accept_gap {
             let message =
                 format!("{lost}; to go on without it, set kinesis.accept_gap = true for one start");
@@ -177,7 +183,8 @@ async fn first_epoch(
 fn check_shards(context: &SourceContext, listing: &ShardList, new: bool) -> Result<(), Error> {
     let settings = &context.settings;
     let open = listing.shards.iter().filter(|shard| !shard.closed).count();
-    if settings.shards <= open {
+    // What a bounded stream holds is closed from the beginning; readers take what there is.
+    if settings.shards <= open || context.stream.is_bounded() {
         return Ok(());
     }
     let message = format!(

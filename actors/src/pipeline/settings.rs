@@ -6,7 +6,7 @@ use std::time::Duration;
 use shardmill_engine::decode::DecodeLimits;
 use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::statistics::PaneLimits;
-use shardmill_engine::types::WindowLength;
+use shardmill_engine::types::{TimestampMs, WindowLength};
 
 use super::workers::DecodePlan;
 use crate::config::{ContentSettings, DataSource, MemoryPlan, StartFrom, StatisticsSettings};
@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub stream: String,
     /// Where a new source begins.
     pub read_from: StartFrom,
+    /// When the source ends by itself.
+    pub finish: Finish,
     /// Whether to go on where the stream no longer keeps what follows a committed position.
     pub accept_gap: bool,
     /// Parallel readers.
@@ -56,6 +58,27 @@ pub(crate) struct Settings {
     pub stop_deadline: Duration,
 }
 
+/// When a source has nothing more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finish {
+    /// A stream goes on.
+    Never,
+    /// Once every Kinesis shard is read up to this arrival time (`end_read_at`), or to its end.
+    AtEnd(TimestampMs),
+    /// Once every Kinesis shard of a stream to which nothing is added has been read to its end.
+    WhenRead,
+}
+
+impl Finish {
+    /// The arrival time at which reading ends.
+    pub(crate) fn end(self) -> Option<TimestampMs> {
+        match self {
+            Finish::AtEnd(end) => Some(end),
+            Finish::Never | Finish::WhenRead => None,
+        }
+    }
+}
+
 impl Settings {
     /// What the actors need of a data source's configuration.
     pub(crate) fn of(source: &DataSource) -> Self {
@@ -65,6 +88,10 @@ impl Settings {
             name: source.name().to_owned(),
             stream: source.kinesis().stream.clone(),
             read_from: source.kinesis().read_from,
+            finish: match source.kinesis().end_read_at {
+                Some(end) => Finish::AtEnd(end),
+                None => Finish::Never,
+            },
             accept_gap: source.kinesis().accept_gap,
             shards: source.kinesis().shards as usize,
             execution_parallelism: source.target().execution_parallelism as usize,

@@ -323,6 +323,7 @@ impl ShardReader {
                     self.control(Control::Watermark(watermark), ctx);
                 }
                 CursorOutput::End(end) => self.control(Control::End(end), ctx),
+                CursorOutput::Cut(cut) => self.control(Control::Cut(cut), ctx),
                 CursorOutput::Lag { millis_behind } => self.note_lag(&shard, millis_behind),
             }
         }

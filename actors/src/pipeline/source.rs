@@ -21,6 +21,7 @@ use shardmill_engine::types::{
 };
 use tokio::sync::{broadcast, mpsc, watch};
 
+mod finishing;
 mod messages;
 
 pub(crate) use messages::{Committed, EndReached, StopSource, StopSourceNow};
@@ -33,6 +34,7 @@ use super::lifeline::{Fault, Lifeline};
 use super::lifetime::{EndLifetime, Lifetime, MoreCommitted};
 use super::opening::{self, Opened};
 use super::rollups::{CompleteThrough, EndRollups, Rollups};
+use super::settings::Finish;
 use crate::error::Error;
 use crate::handle::{CommittedWindow, Outcome};
 use crate::statistics::Target;
@@ -48,17 +50,23 @@ struct LaneSlot {
     claim: ClaimRef,
     /// Kinesis shards that are committed as entered and not as ended.
     open: BTreeSet<KinesisShardId>,
+    /// Those among them of which nothing is read any more: everything before the end is committed.
+    cut: BTreeSet<KinesisShardId>,
     closed_through: Option<Window>,
     faults_in_a_row: u32,
 }
 
 impl LaneSlot {
-    fn new(log: &LaneLog) -> Self {
+    fn new(log: &LaneLog, finish: Finish) -> Self {
         let state = log.state();
         let open = state.shards.iter().filter(|(_, shard)| !shard.ended);
+        let cut = open
+            .clone()
+            .filter(|(_, shard)| shard.is_cut_for(finish.end()));
         Self {
             addr: None,
             claim: log.claim(),
+            cut: cut.map(|(id, _)| id.clone()).collect(),
             open: open.map(|(id, _)| id.clone()).collect(),
             closed_through: state.closed_through,
             faults_in_a_row: 0,
@@ -81,7 +89,11 @@ pub(crate) struct Source {
     rollups: Option<Addr<Rollups>>,
     listing: bool,
     list_again: bool,
+    /// Whether a listing has been taken in since the lanes were claimed.
+    listed: bool,
     stopping: bool,
+    /// Whether it stops because nothing is left to do.
+    finished: bool,
 }
 
 impl Source {
@@ -108,7 +120,9 @@ impl Source {
             rollups: None,
             listing: false,
             list_again: false,
+            listed: false,
             stopping: false,
+            finished: false,
         }
     }
 
@@ -127,7 +141,8 @@ impl Source {
         self.format = format;
         let states: Vec<_> = logs.iter().map(|log| log.state().clone()).collect();
         self.lineage = Lineage::new(&states);
-        self.lanes = logs.iter().map(LaneSlot::new).collect();
+        let finish = self.context.settings.finish;
+        self.lanes = logs.iter().map(|log| LaneSlot::new(log, finish)).collect();
         tracing::info!(
             source = %self.context.settings.name,
             generation = generation.0,
@@ -251,7 +266,9 @@ impl Source {
             match list {
                 Ok(list) => {
                     source.lineage.listed(token, &list);
+                    source.listed = true;
                     source.hand_out(ctx);
+                    source.finish_if_read(ctx);
                 }
                 Err(error) => {
                     source
@@ -336,7 +353,7 @@ impl Source {
         let faults_in_a_row = self.lanes[place].faults_in_a_row;
         self.lanes[place] = LaneSlot {
             faults_in_a_row,
-            ..LaneSlot::new(&log)
+            ..LaneSlot::new(&log, self.context.settings.finish)
         };
         self.lineage.lane_restarted(log.claim().lane, log.state());
         if let Some(clean_up) = &self.clean_up {
@@ -355,9 +372,12 @@ impl Source {
 
     fn finish(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
         self.context.live.ended(outcome.as_ref().err());
-        self.context
-            .meter
-            .set_state(if outcome.is_ok() { "stopped" } else { "failed" });
+        let state = match &outcome {
+            Ok(()) if self.finished => "finished",
+            Ok(()) => "stopped",
+            Err(_) => "failed",
+        };
+        self.context.meter.set_state(state);
         self.outcome.send_if_modified(|known| {
             let first = known.is_none();
             known.get_or_insert(outcome);
@@ -472,7 +492,11 @@ impl Actor for Source {
                 .into_actor(self)
                 .map(|opened, source, ctx| match opened {
                     Ok(_) if source.stopping => source.finish(Ok(()), ctx),
-                    Ok(opened) => source.begin(opened, ctx),
+                    Ok(Some(opened)) => source.begin(opened, ctx),
+                    Ok(None) => {
+                        source.finished = true;
+                        source.finish(Ok(()), ctx);
+                    }
                     Err(error) => source.fail(error, ctx),
                 }),
         );

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::names::FileName;
-use super::{Commit, Entered, EntryFault, LaneState, ShardRange};
+use super::{Commit, Cut, Entered, EntryFault, LaneState, ShardRange};
 use crate::types::{ClaimRef, KinesisShardId, Position, Window, WindowLength};
 
 /// A claim or seal must say what the log says.
@@ -53,6 +53,7 @@ pub(super) fn commit(
         self::range(state, commit, shard, range)?;
     }
     ended(state, commit)?;
+    cuts(state, commit)?;
     for caught_up in &commit.caught_up {
         position_of(state, commit, &caught_up.shard)?;
     }
@@ -224,6 +225,35 @@ fn ended(state: &LaneState, commit: &Commit) -> Result<(), EntryFault> {
         // Only an end that an earlier commit holds: a parent is forgotten last of all.
         if !state.shards.get(shard).is_some_and(|known| known.ended) || !seen.insert(shard) {
             return Err(EntryFault::CannotForget {
+                shard: shard.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A cut is of a Kinesis shard that is being read, and of one that has not ended.
+fn cuts(state: &LaneState, commit: &Commit) -> Result<(), EntryFault> {
+    let mut seen: BTreeSet<&KinesisShardId> = commit.ended.iter().collect();
+    for Cut {
+        shard,
+        current_window,
+        ..
+    } in &commit.cuts
+    {
+        let (_, window) = position_of(state, commit, shard)?;
+        let least = commit.closed_through.map(Window::next).max(Some(window));
+        if let Some(least) = least
+            && *current_window < least
+        {
+            return Err(EntryFault::CurrentWindow {
+                shard: shard.clone(),
+                found: *current_window,
+                least,
+            });
+        }
+        if !seen.insert(shard) {
+            return Err(EntryFault::ShardEnded {
                 shard: shard.clone(),
             });
         }
@@ -434,6 +464,35 @@ mod tests {
         };
         assert_eq!(code(alone(10)), None);
         assert_eq!(code(alone(9)), Some("log.window_order"));
+    }
+
+    #[test]
+    fn a_cut_is_of_a_kinesis_shard_that_is_being_read() {
+        let cut = |name: &str| Cut {
+            shard: id(name),
+            end_ms: 660_000,
+            current_window: Window(11),
+        };
+        assert_eq!(code(|c| c.cuts.push(cut("open"))), None);
+        let behind = |c: &mut Commit| {
+            c.cuts.push(Cut {
+                current_window: Window(10),
+                ..cut("open")
+            });
+        };
+        assert_eq!(code(behind), Some("log.current_window"));
+        assert_eq!(
+            code(|c| c.cuts.push(cut("unknown"))),
+            Some("log.unknown_shard")
+        );
+        assert_eq!(code(|c| c.cuts.push(cut("over"))), Some("log.shard_ended"));
+        let twice = |c: &mut Commit| c.cuts = vec![cut("open"), cut("open")];
+        assert_eq!(code(twice), Some("log.shard_ended"));
+        let ended_too = |c: &mut Commit| {
+            c.ended.push(id("open"));
+            c.cuts.push(cut("open"));
+        };
+        assert_eq!(code(ended_too), Some("log.shard_ended"));
     }
 
     #[test]

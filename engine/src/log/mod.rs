@@ -40,7 +40,7 @@ pub use objects::parse;
 pub(crate) use objects::{Objects, Put};
 pub use preview::{PreviewRecord, put_preview, read_preview};
 pub use record::{
-    CaughtUp, Checkpoint, Cleaned, Commit, DataFile, EndedClaim, Entered, Entry, EntryBody,
+    CaughtUp, Checkpoint, Cleaned, Commit, Cut, DataFile, EndedClaim, Entered, Entry, EntryBody,
     EntryHead, FORMAT_VERSION, Folded, GenerationRecord, LaneState, LanesRecord, ShardRange,
     ShardState, SourceRecord, StatisticsObject,
 };

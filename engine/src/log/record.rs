@@ -13,7 +13,10 @@ use crate::types::{
 };
 
 /// The version of every object that this code writes. Newer is refused, older is read.
-pub const FORMAT_VERSION: u32 = 1;
+///
+/// 1: the first. 2: commits may cut Kinesis shards, which a process that does not know of it would
+/// read past.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// `_source.json`: what never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +128,13 @@ impl Cleaned {
     }
 }
 
+impl ShardState {
+    /// Whether everything before `end` is in, so that nothing is to be read. No end lets all in.
+    pub fn is_cut_for(&self, end: Option<TimestampMs>) -> bool {
+        end.is_some_and(|end| self.cut.is_some_and(|cut| cut >= end))
+    }
+}
+
 /// How far one Kinesis shard is committed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardState {
@@ -140,8 +150,8 @@ pub struct ShardState {
     pub arrival_at_position: Option<TimestampMs>,
     /// The newest server time at which an answer said that nothing more was there.
     pub caught_up_at: Option<TimestampMs>,
-    /// The cut of `end_read_at`, where there is one.
-    pub cut: Option<Position>,
+    /// The end that it was cut at: what lies after `position` arrived at this time or later.
+    pub cut: Option<TimestampMs>,
 }
 
 /// `_checkpoints/EPOCH/LANE/NUMBER.json`: a lane's state after an entry.
@@ -257,6 +267,10 @@ pub struct Commit {
     pub entered: Vec<Entered>,
     /// Kinesis shards whose end is reached within this commit's ranges.
     pub ended: Vec<KinesisShardId>,
+    /// Kinesis shards whose reading has come to the end that was asked for, at what is their
+    /// position with this commit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<Cut>,
     /// Ended Kinesis shards that need not be remembered any more.
     pub forgotten: Vec<KinesisShardId>,
     /// Kinesis shards that an answer has shown to hold nothing more at a server time.
@@ -355,6 +369,17 @@ pub struct Entered {
     /// Where its reading begins.
     pub position: Position,
     /// The window that it starts in.
+    pub current_window: Window,
+}
+
+/// A Kinesis shard that is read up to an end that was asked for (`end_read_at`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// The Kinesis shard.
+    pub shard: KinesisShardId,
+    /// The end: the first arrival time that is out.
+    pub end_ms: TimestampMs,
+    /// Its current window from here on, after every one that the end lets fill.
     pub current_window: Window,
 }
 

@@ -216,6 +216,14 @@ impl LaneState {
                 state.position = range.to.clone();
                 state.current_window = range.current_window;
                 state.arrival_at_position = Some(range.arrival_at_to);
+                // It is read on, to a later end or to none.
+                state.cut = None;
+            }
+        }
+        for cut in &commit.cuts {
+            if let Some(state) = self.shards.get_mut(&cut.shard) {
+                state.cut = Some(cut.end_ms);
+                state.current_window = state.current_window.max(cut.current_window);
             }
         }
         for caught_up in &commit.caught_up {

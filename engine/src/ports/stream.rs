@@ -122,4 +122,10 @@ pub trait Stream: Send + Sync + 'static {
     fn retention_ms(&self) -> BoxFuture<'_, Result<Option<i64>, StreamError>> {
         Box::pin(async { Ok(None) })
     }
+
+    /// Whether nothing is added to it while it is read: then a source ends by itself once every
+    /// Kinesis shard has been read to its end.
+    fn is_bounded(&self) -> bool {
+        false
+    }
 }

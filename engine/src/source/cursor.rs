@@ -6,8 +6,8 @@
 use crate::budget::Budget;
 use crate::ports::{IteratorFrom, Records, ShardList, StreamError};
 use crate::types::{
-    ClaimRef, KinesisShardId, Position, ReadFrom, ShardEnd, TimestampMs, Watermark, Window,
-    WindowLength,
+    ClaimRef, KinesisShardId, Position, ReadFrom, ShardCut, ShardEnd, TimestampMs, Watermark,
+    Window, WindowLength,
 };
 
 mod step;
@@ -22,7 +22,7 @@ pub const FETCH_LIMIT: u32 = 10_000;
 /// The least that it is lowered to, when most of what was asked for could not be taken.
 const LEAST_FETCH_LIMIT: u32 = 100;
 /// How far a record may arrive behind the lag that an answer without records states.
-const LAG_MARGIN_MS: i64 = 5_000;
+pub const LAG_MARGIN_MS: i64 = 5_000;
 /// The pause after an answer that said that nothing more is there.
 const CAUGHT_UP_PAUSE_MS: i64 = 500;
 /// Kinesis may name a child before it can be read, so only after so many errors in a row (about a
@@ -39,6 +39,7 @@ pub struct ShardCursor {
     start: Option<TimestampMs>,
     window_length: WindowLength,
     hash_keys: Option<(u128, u128)>,
+    end: Option<TimestampMs>,
     position: Position,
     current_window: Window,
     phase: Phase,
@@ -80,6 +81,7 @@ impl ShardCursor {
             start,
             window_length,
             hash_keys: None,
+            end: None,
             position: from.position,
             current_window: from.current_window,
             phase: Phase::NeedIterator,
@@ -98,6 +100,13 @@ impl ShardCursor {
     /// outside it are counted.
     pub fn with_hash_keys(mut self, hash_keys: (u128, u128)) -> Self {
         self.hash_keys = Some(hash_keys);
+        self
+    }
+
+    /// Reads up to `end` (`end_read_at`): the first record whose arrival time reaches it, and all
+    /// after that one, are out.
+    pub fn with_end(mut self, end: Option<TimestampMs>) -> Self {
+        self.end = end;
         self
     }
 
@@ -264,6 +273,10 @@ impl ShardCursor {
                 self.worked();
                 outputs.push(self.watermark(answer.server_time, false));
             }
+            Some(Stop::End) => {
+                self.worked();
+                outputs.extend(self.cut());
+            }
             Some(Stop::Disorder(error)) => {
                 self.phase = Phase::NeedIterator;
                 self.retry(error, now);
@@ -313,6 +326,10 @@ impl ShardCursor {
                 }
                 continue;
             }
+            if self.end.is_some_and(|end| record.arrival >= end) {
+                stop = Some(Stop::End);
+                break;
+            }
             let window = self
                 .window_length
                 .window_of(record.arrival)
@@ -349,6 +366,10 @@ impl ShardCursor {
                 .window_of(passed)
                 .max(self.current_window);
             outputs.push(self.watermark(answer.server_time, behind == 0));
+            // Whatever comes from here on arrives after that.
+            if self.end.is_some_and(|end| passed >= end) && answer.next_iterator.is_some() {
+                return outputs.extend(self.cut());
+            }
         }
         match answer.next_iterator {
             Some(iterator) => {
@@ -374,6 +395,20 @@ impl ShardCursor {
             server_time,
             caught_up,
         })
+    }
+
+    fn cut(&mut self) -> Option<CursorOutput> {
+        let end = self.end?;
+        self.phase = Phase::Done;
+        let after = self.window_length.last_before(end).next();
+        self.current_window = self.current_window.max(after);
+        Some(CursorOutput::Cut(ShardCut {
+            claim: self.claim,
+            shard: self.shard.clone(),
+            position: self.position.clone(),
+            end,
+            window: self.current_window,
+        }))
     }
 
     fn end(&mut self, children: Children) -> CursorOutput {
@@ -446,7 +481,12 @@ impl ShardCursor {
 
 /// Why not every record of an answer was taken.
 enum Stop {
-    Beyond { window: Window, taken: usize },
+    Beyond {
+        window: Window,
+        taken: usize,
+    },
+    /// The end that was asked for.
+    End,
     Disorder(String),
 }
 

@@ -37,9 +37,10 @@ impl LostPosition {
 ///
 /// Positions without a record (`start`, `horizon`) have none to lose. An ended Kinesis shard has
 /// none itself, but its children began where it ended: as long as none of them has entered a lane,
-/// what they held may be lost like that.
+/// what they held may be lost like that. What is cut at `end` or later is not read on.
 pub fn lost_positions<'a>(
     lanes: impl IntoIterator<Item = &'a LaneState>,
+    end: Option<TimestampMs>,
     server_time: TimestampMs,
     retention_ms: i64,
 ) -> Vec<LostPosition> {
@@ -50,6 +51,7 @@ pub fn lost_positions<'a>(
     states
         .iter()
         .filter(|(shard, state)| !state.ended || !entered.contains(*shard))
+        .filter(|(_, state)| !state.is_cut_for(end))
         .filter_map(|(shard, state)| {
             let read_until = state.arrival_at_position.max(state.caught_up_at)?;
             (read_until < kept_since).then(|| LostPosition {
@@ -99,7 +101,7 @@ mod tests {
 
     /// The stream keeps what has arrived since 9,000.
     fn lost(lanes: &[LaneState]) -> Vec<LostPosition> {
-        lost_positions(lanes, 10_000, 1_000)
+        lost_positions(lanes, None, 10_000, 1_000)
     }
 
     #[test]
@@ -111,6 +113,18 @@ mod tests {
         let lost = one(state(Some(100), Some(200)));
         assert_eq!((lost[0].read_until, lost[0].kept_since), (200, 9_000));
         assert!(!lost[0].to_string().contains("children"));
+    }
+
+    #[test]
+    fn what_is_cut_at_the_end_is_not_read_on() {
+        let cut = ShardState {
+            cut: Some(500),
+            ..state(Some(100), None)
+        };
+        let lanes = [lane([("shardId-0", cut)])];
+        let lost = |end| lost_positions(&lanes, end, 10_000, 1_000).len();
+        assert_eq!((lost(Some(500)), lost(Some(400))), (0, 0));
+        assert_eq!((lost(Some(501)), lost(None)), (1, 1));
     }
 
     #[test]

@@ -241,6 +241,12 @@ impl Lineage {
         })
     }
 
+    /// Whether a Kinesis shard has been offered to a lane and no commit names its entry yet.
+    pub fn is_letting_in(&self) -> bool {
+        let mut members = self.lanes.values().flat_map(BTreeMap::values);
+        members.any(|member| !member.entry_committed)
+    }
+
     /// Ended Kinesis shards that need not be remembered any more, each once: their end is
     /// committed, a listing begun after that no longer shows them, their known children have
     /// entered, and no parent of theirs is still remembered: a parent without children in the state

@@ -14,7 +14,9 @@ mod lineage;
 mod pacing;
 
 pub use batcher::{MAX_BATCH_BYTES, MAX_BATCH_PAYLOADS};
-pub use cursor::{CursorError, CursorOutput, CursorStep, FETCH_LIMIT, ShardCursor, Trouble};
+pub use cursor::{
+    CursorError, CursorOutput, CursorStep, FETCH_LIMIT, LAG_MARGIN_MS, ShardCursor, Trouble,
+};
 pub use first_lanes::{EARLIEST_WINDOW, first_lanes};
 pub use gap::{LostPosition, lost_positions};
 pub use lineage::{Lineage, ListingToken, Offer};

@@ -51,3 +51,21 @@ pub struct ShardEnd {
     /// Its children as far as the stream named them, each with its parents.
     pub children: Vec<(KinesisShardId, Vec<KinesisShardId>)>,
 }
+
+/// The reading of a Kinesis shard has come to the end that was asked for (`end_read_at`): everything
+/// up to `position` is in, whatever follows is out.
+///
+/// It comes from the first record whose arrival time reaches the end, or from lag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardCut {
+    /// The claim under which it was read.
+    pub claim: ClaimRef,
+    /// The Kinesis shard.
+    pub shard: KinesisShardId,
+    /// The last record before the end, or where reading began if there was none.
+    pub position: Position,
+    /// The end: an arrival time; the first one that is out.
+    pub end: TimestampMs,
+    /// The window after the one that holds the end: what a later end lets in begins there.
+    pub window: Window,
+}

@@ -12,7 +12,7 @@ mod registry;
 mod window;
 
 pub use batch::{Counts, DecodedBatch, Reject, RejectCode, Rows};
-pub use control::{ReadFrom, ShardEnd, Watermark};
+pub use control::{ReadFrom, ShardCut, ShardEnd, Watermark};
 pub use file::FileKind;
 pub use identity::{ClaimNumber, ClaimRef, Epoch, Generation, KinesisShardId, LaneId, ProcessId};
 pub use payload::{BatchHead, Payload, PayloadBatch};

@@ -55,6 +55,11 @@ impl WindowLength {
         Window(arrival.div_euclid(self.0))
     }
 
+    /// The last window that reading up to `end` can fill: arrival times from `end` on are out.
+    pub fn last_before(self, end: TimestampMs) -> Window {
+        self.window_of(end.saturating_sub(1))
+    }
+
     /// The first millisecond of a window.
     pub fn start_of(self, window: Window) -> TimestampMs {
         window.0.saturating_mul(self.0)
@@ -108,6 +113,8 @@ mod tests {
         assert_eq!(minute.window_of(59_999), Window(0));
         assert_eq!(minute.window_of(60_000), Window(1));
         assert_eq!(minute.window_of(-1), Window(-1));
+        assert_eq!(minute.last_before(60_000), Window(0));
+        assert_eq!(minute.last_before(60_001), Window(1));
         assert_eq!(minute.start_of(Window(-1)), -60_000);
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::log::{CaughtUp, Commit, Entered, LaneState, ShardRange};
+use crate::log::{CaughtUp, Commit, Cut, Entered, LaneState, ShardRange};
 use crate::types::{
-    ClaimRef, DecodedBatch, KinesisShardId, Position, ReadFrom, ShardEnd, Watermark, Window,
+    ClaimRef, DecodedBatch, KinesisShardId, Position, ReadFrom, ShardCut, ShardEnd, TimestampMs,
+    Watermark, Window,
 };
 
 use super::pending::Pending;
@@ -16,6 +17,9 @@ use super::{CommitFiles, LaneFault, LaneSnapshot, ShardSnapshot, WindowSnapshot}
 pub struct LaneLimits {
     /// How many windows readers may fill at once, at least 1.
     pub max_open_windows: u32,
+    /// The end of the reading (`end_read_at`): Kinesis shards that were cut there, or later, are
+    /// not read.
+    pub end: Option<TimestampMs>,
 }
 
 /// A lane's live tip under one claim: what has been read and is not committed yet.
@@ -61,10 +65,13 @@ impl LaneFlow {
             shards: live
                 .into_iter()
                 .map(|(id, shard)| {
-                    (
-                        id.clone(),
-                        ShardFlow::new(shard.position.clone(), shard.current_window),
-                    )
+                    let flow = ShardFlow::new(shard.position.clone(), shard.current_window);
+                    let cut = shard.cut.filter(|_| shard.is_cut_for(limits.end));
+                    let flow = match cut {
+                        Some(end) => flow.cut_at(end),
+                        None => flow,
+                    };
+                    (id.clone(), flow)
                 })
                 .collect(),
             ended: ended.into_iter().map(|(id, _)| id.clone()).collect(),
@@ -86,9 +93,10 @@ impl LaneFlow {
         self.claim
     }
 
-    /// Where the reading of each open Kinesis shard begins, or has arrived.
+    /// Where the reading of each open Kinesis shard that is not cut begins, or has arrived.
     pub fn reading(&self) -> Vec<ReadFrom> {
         self.open()
+            .filter(|(_, flow)| flow.is_read())
             .map(|(id, flow)| ReadFrom {
                 shard: id.clone(),
                 position: flow.arrived.clone(),
@@ -133,6 +141,7 @@ impl LaneFlow {
     /// The Kinesis shard that the lane's watermark waits for: its fetch must never wait for credit.
     pub fn watermark_shard(&self) -> Option<KinesisShardId> {
         self.open()
+            .filter(|(_, flow)| flow.is_read())
             .min_by_key(|(_, flow)| flow.current_window)
             .map(|(id, _)| id.clone())
     }
@@ -182,6 +191,17 @@ impl LaneFlow {
         let shard = end.shard.clone();
         Self::open_flow(&mut self.shards, &shard)?.end(end)?;
         self.settle_end(&shard);
+        Ok(())
+    }
+
+    /// Takes a cut in; it counts once all up to its position has arrived.
+    pub fn cut(&mut self, cut: ShardCut) -> Result<(), LaneFault> {
+        if cut.claim != self.claim || self.stopped {
+            return Ok(());
+        }
+        let flow = Self::open_flow(&mut self.shards, &cut.shard)?;
+        flow.cut(cut)?;
+        flow.settle_cut();
         Ok(())
     }
 
@@ -275,6 +295,7 @@ impl LaneFlow {
         let says_something = self.closed_through != closed_before
             || !commit.entered.is_empty()
             || !commit.ended.is_empty()
+            || !commit.cuts.is_empty()
             || !commit.forgotten.is_empty()
             || !commit.caught_up.is_empty();
         says_something.then_some(commit)
@@ -318,6 +339,11 @@ impl LaneFlow {
         self.idle_through = self.idle_through.max(Some(window));
     }
 
+    /// Whether nothing is left to read: every Kinesis shard of the lane has ended or is cut.
+    pub fn is_read(&self) -> bool {
+        !self.open().any(|(_, flow)| flow.is_read())
+    }
+
     /// Whether the lane has Kinesis shards that are not read to their end.
     pub fn has_open_shards(&self) -> bool {
         self.open().next().is_some()
@@ -357,13 +383,26 @@ impl LaneFlow {
     }
 
     fn settle_end(&mut self, shard: &KinesisShardId) {
-        let end = self.shards.get_mut(shard).and_then(ShardFlow::take_end);
-        self.ends_reached.extend(end);
+        if let Some(flow) = self.shards.get_mut(shard) {
+            flow.settle_cut();
+            self.ends_reached.extend(flow.take_end());
+        }
     }
 
     /// The lowest current window of an open Kinesis shard: every window below it is complete.
     fn lowest_current(&self) -> Option<Window> {
+        if self.is_read() {
+            return self.after_cuts();
+        }
         self.open().map(|(_, flow)| flow.current_window).min()
+    }
+
+    /// The window after all that have payloads, and after the end, where nothing is read any more
+    /// and some Kinesis shard is cut. Late comers may lie in windows beyond the end.
+    fn after_cuts(&self) -> Option<Window> {
+        let cut = self.open().map(|(_, flow)| flow.current_window).max()?;
+        let last = self.windows.keys().next_back();
+        Some(last.map_or(cut, |last| cut.max(last.next())))
     }
 
     fn first_pending(&self) -> Option<Window> {
@@ -436,6 +475,17 @@ impl LaneFlow {
             if flow.ended.as_ref() == Some(&flow.planned) && !flow.end_planned {
                 flow.end_planned = true;
                 commit.ended.push(shard.clone());
+            }
+            if let Some(end_ms) = flow.cut
+                && flow.planned == flow.arrived
+                && !flow.cut_planned
+            {
+                flow.cut_planned = true;
+                commit.cuts.push(Cut {
+                    shard: shard.clone(),
+                    end_ms,
+                    current_window: above(self.closed_through, flow.current_window),
+                });
             }
         }
         commit.forgotten = std::mem::take(&mut self.forgotten);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::types::{
-    BatchHead, DecodedBatch, KinesisShardId, Position, ShardEnd, TimestampMs, Watermark, Window,
+    BatchHead, DecodedBatch, KinesisShardId, Position, ShardCut, ShardEnd, TimestampMs, Watermark,
+    Window,
 };
 
 use super::LaneFault;
@@ -23,12 +24,18 @@ pub(super) struct ShardFlow {
     pub(super) ended: Option<Position>,
     /// Whether a commit that was made names the end.
     pub(super) end_planned: bool,
+    /// The end that it is cut at, once all up to there has arrived.
+    pub(super) cut: Option<TimestampMs>,
+    /// Whether a commit that was made names the cut, or the state that it began from.
+    pub(super) cut_planned: bool,
     /// Batches that wait for the ones before them, by where they begin.
     waiting: BTreeMap<Position, DecodedBatch>,
     /// Watermarks that wait for payloads before them.
     watermarks: Vec<Watermark>,
     /// An end that waits for payloads before it.
     end: Option<ShardEnd>,
+    /// A cut that waits for payloads before it.
+    waiting_cut: Option<ShardCut>,
 }
 
 impl ShardFlow {
@@ -40,10 +47,25 @@ impl ShardFlow {
             caught_up: None,
             ended: None,
             end_planned: false,
+            cut: None,
+            cut_planned: false,
             waiting: BTreeMap::new(),
             watermarks: Vec::new(),
             end: None,
+            waiting_cut: None,
         }
+    }
+
+    /// One that is cut for good: nothing of it is read any more.
+    pub(super) fn cut_at(mut self, end: TimestampMs) -> Self {
+        (self.cut, self.cut_planned) = (Some(end), true);
+        self
+    }
+
+    /// Whether something may still come of it. A cut one is open and not read: it holds no window
+    /// up to its end.
+    pub(super) fn is_read(&self) -> bool {
+        self.is_open() && self.cut.is_none()
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -129,11 +151,39 @@ impl ShardFlow {
                 arrived: self.arrived.clone(),
             });
         }
-        if self.end.is_some() {
+        if self.end.is_some() || self.waiting_cut.is_some() || self.cut.is_some() {
             return Err(LaneFault::NotRead { shard: end.shard });
         }
         self.end = Some(end);
         Ok(())
+    }
+
+    pub(super) fn cut(&mut self, cut: ShardCut) -> Result<(), LaneFault> {
+        if cut.position < self.arrived {
+            return Err(LaneFault::EndBehind {
+                shard: cut.shard,
+                end: cut.position,
+                arrived: self.arrived.clone(),
+            });
+        }
+        if !self.is_read() || self.end.is_some() || self.waiting_cut.is_some() {
+            return Err(LaneFault::NotRead { shard: cut.shard });
+        }
+        self.waiting_cut = Some(cut);
+        Ok(())
+    }
+
+    /// Lets the cut count, once all up to it has arrived.
+    pub(super) fn settle_cut(&mut self) {
+        let arrived = &self.arrived;
+        let all_there = self.waiting.is_empty();
+        let due = self
+            .waiting_cut
+            .take_if(|cut| cut.position == *arrived && all_there);
+        if let Some(cut) = due {
+            self.current_window = self.current_window.max(cut.window);
+            self.cut = Some(cut.end);
+        }
     }
 
     /// The end, once all up to it has arrived. From then on the Kinesis shard is not open.

@@ -25,7 +25,13 @@ use books::{Books, Figures};
 use process::{Exits, Habits, Process};
 
 /// Seeds that found something once, in the path or in the simulation.
-const KNOWN: &[u64] = &[3, 191, 10_021, 6_090_913_361_235_249_173];
+const KNOWN: &[u64] = &[
+    3,
+    191,
+    10_021,
+    6_090_913_361_235_249_173,
+    6_133_772_652_077_735_913,
+];
 
 /// A history has to come to rest in this time, ms.
 const PATIENCE_MS: i64 = 24 * 3_600_000;
@@ -46,6 +52,8 @@ struct History {
     habits: Habits,
     chaos: Chaos,
     end: i64,
+    /// Whether some processes are told to end.
+    ends: bool,
 }
 
 fn plan(random: &mut Random) -> Plan {
@@ -92,6 +100,7 @@ fn habits(random: &mut Random, start: Option<i64>) -> Habits {
         lanes: 1,
         window_length: WindowLength::from_millis(length).expect("it divides an hour"),
         start,
+        end: None,
         max_open_windows: u32::try_from(random.between(1, 6)).expect("small"),
         checkpoint_every: random.between(1, 12).unsigned_abs(),
         restart_lane: [0, 1, 3][random.below(3)],
@@ -146,6 +155,7 @@ impl History {
             habits,
             chaos,
             end: plan.end,
+            ends: seed.is_multiple_of(3),
         }
     }
 
@@ -174,6 +184,15 @@ impl History {
         }
     }
 
+    /// An end of the reading, or none.
+    fn some_end(&self) -> Option<i64> {
+        let (now, end) = (self.world.now(), self.end);
+        self.world.random(|random| {
+            let at = random.between(now.min(end) - 60_000, end);
+            (self.ends && random.one_in(2)).then_some(at)
+        })
+    }
+
     fn lanes(&self) -> usize {
         self.world.random(|random| [1, 1, 2, 3, 4][random.below(5)])
     }
@@ -192,6 +211,7 @@ impl History {
             if alone || self.world.random(|random| random.one_in(4)) {
                 let habits = Habits {
                     lanes: self.lanes(),
+                    end: self.some_end(),
                     ..self.habits.clone()
                 };
                 last = Some(self.start_process(habits));

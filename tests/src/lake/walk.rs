@@ -9,7 +9,7 @@ use super::lane::Lane;
 use super::{Lake, ensure};
 
 /// The newest version of the objects that this reading knows.
-const FORMAT_VERSION: u64 = 1;
+const FORMAT_VERSION: u64 = 2;
 
 /// Reads every epoch in order, and each lane's log from its first entry on.
 pub fn walk(source: &Path) -> Result<Lake, String> {

@@ -163,7 +163,11 @@ fn show_shards(shards: &[ShardReport]) {
         vec![
             shard.kinesis_shard.clone(),
             shard.lane.to_string(),
-            if shard.ended { "ended" } else { "open" }.to_owned(),
+            match shard.cut_ms {
+                _ if shard.ended => "ended".to_owned(),
+                Some(end) => format!("cut at {}", time(end)),
+                None => "open".to_owned(),
+            },
             shard.position.clone(),
             shard.arrival_ms.map_or("-".to_owned(), time),
             lag(shard.lag_ms),

@@ -75,6 +75,8 @@ pub struct ShardReport {
     pub kinesis_shard: String,
     pub lane: u32,
     pub ended: bool,
+    /// The end that it was read up to (`end_read_at`), where it was.
+    pub cut_ms: Option<TimestampMs>,
     /// Everything up to here is in commits: a sequence number, `start` or `horizon`.
     pub position: String,
     pub arrival_ms: Option<TimestampMs>,
@@ -297,11 +299,12 @@ fn shards(view: &SourceView, length: WindowLength, now: TimestampMs) -> Vec<Shar
                 kinesis_shard: id.to_string(),
                 lane: lane.fold.lane.0,
                 ended: state.ended,
+                cut_ms: state.cut,
                 position: state.position.to_string(),
                 arrival_ms: state.arrival_at_position,
                 caught_up_ms: state.caught_up_at,
                 lag_ms: seen
-                    .filter(|_| !state.ended)
+                    .filter(|_| !state.ended && state.cut.is_none())
                     .map(|seen| (now - seen).max(0)),
                 current_window_ms: length.start_of(state.current_window),
                 parents: state.parents.iter().map(ToString::to_string).collect(),

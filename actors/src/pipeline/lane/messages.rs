@@ -2,7 +2,9 @@
 
 use actix::prelude::*;
 use shardmill_engine::log::{Cleaned, Entered, LaneLog};
-use shardmill_engine::types::{DecodedBatch, KinesisShardId, ShardEnd, Watermark, Window};
+use shardmill_engine::types::{
+    DecodedBatch, KinesisShardId, ShardCut, ShardEnd, Watermark, Window,
+};
 use tokio::sync::oneshot;
 
 use super::Lane;
@@ -21,6 +23,7 @@ pub(crate) struct Arrived(pub DecodedBatch);
 pub(crate) enum Control {
     Watermark(Watermark),
     End(ShardEnd),
+    Cut(ShardCut),
 }
 
 /// A Kinesis shard enters this lane.
@@ -81,6 +84,7 @@ impl Handler<Control> for Lane {
         let taken = match control {
             Control::Watermark(watermark) => self.flow.watermark(watermark),
             Control::End(end) => self.flow.end(end),
+            Control::Cut(cut) => self.flow.cut(cut),
         };
         match taken {
             Ok(()) => self.advance(ctx),

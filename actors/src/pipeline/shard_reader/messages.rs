@@ -36,7 +36,8 @@ impl Handler<Read> for ShardReader {
             position = %from.position,
             "reading"
         );
-        let cursor = ShardCursor::new(self.claim, from, self.start, length, seed);
+        let cursor = ShardCursor::new(self.claim, from, self.start, length, seed)
+            .with_end(self.context.settings.finish.end());
         self.cursors.insert(
             shard,
             Reading {

@@ -87,11 +87,14 @@ impl Handler<Committed> for Source {
             for ended in &commit.ended {
                 slot.open.remove(ended);
             }
+            slot.cut
+                .extend(commit.cuts.iter().map(|cut| cut.shard.clone()));
         }
         self.lineage.committed(claim.lane, &commit);
         self.tell_statistics(ctx);
         self.hand_out(ctx);
         self.close_idle_lanes(ctx);
+        self.finish_if_read(ctx);
     }
 }
 

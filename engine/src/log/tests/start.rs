@@ -150,7 +150,8 @@ fn a_newer_format_is_refused_by_name_wherever_it_stands() {
     // Entries that a checkpoint covers are not read by a start.
     for name in state.filter(|name| !name.contains("_commits/") || **name > entry_name(&lane, 17)) {
         let text = String::from_utf8(whole[name].to_vec()).unwrap();
-        let newer = text.replacen("\"format_version\":1", "\"format_version\":2", 1);
+        let version = |number| format!("\"format_version\":{number}");
+        let newer = text.replacen(&version(FORMAT_VERSION), &version(FORMAT_VERSION + 1), 1);
         assert_ne!(text, newer, "`{name}` has no version");
         memory.objects().insert(name.clone(), newer.into());
         let error = match name.starts_with("_generations") {

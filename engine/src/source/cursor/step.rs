@@ -2,7 +2,7 @@
 
 use crate::ports::IteratorFrom;
 use crate::types::{
-    KinesisShardId, PayloadBatch, Position, ShardEnd, TimestampMs, Watermark, Window,
+    KinesisShardId, PayloadBatch, Position, ShardCut, ShardEnd, TimestampMs, Watermark, Window,
 };
 
 /// What a cursor wants done next.
@@ -31,7 +31,7 @@ pub enum CursorStep {
         /// The window of the next record.
         window: Window,
     },
-    /// The Kinesis shard has been read to its end.
+    /// The Kinesis shard has been read to its end, or to the one that was asked for.
     Done,
     /// Reading cannot go on; the claim of the lane has to end.
     Failed(CursorError),
@@ -46,6 +46,8 @@ pub enum CursorOutput {
     Watermark(Watermark),
     /// It has been read to its end.
     End(ShardEnd),
+    /// It has been read up to the end that was asked for.
+    Cut(ShardCut),
     /// How far the reading is behind the tip.
     Lag {
         /// MillisBehindLatest.

@@ -162,6 +162,12 @@ fn read_all(
                 }
                 CursorOutput::Lag { millis_behind } => prop_assert_eq!(millis_behind, 0),
                 CursorOutput::End(end) => prop_assert!(false, "no end was given: {:?}", end),
+                CursorOutput::Cut(cut) => {
+                    prop_assert_eq!((&cut.position, Some(cut.end)), (&position, cursor.end));
+                    prop_assert!(cut.window > Window((cut.end - 1).div_euclid(LENGTH_MS)));
+                    prop_assert_eq!(cursor.next(now), CursorStep::Done);
+                    return Ok(read);
+                }
             }
         }
         prop_assert_eq!(cursor.position(), &position);
@@ -197,6 +203,51 @@ proptest! {
         }
         prop_assert_eq!(again.len(), arrivals.len() - number);
     }
+}
+
+proptest! {
+    /// The first record that arrived at the end or later is out, and so is all after it; a later end
+    /// goes on from there, in a later window.
+    #[test]
+    fn an_end_cuts_at_the_first_arrival_that_reaches_it(
+        arrivals in vec(0_i64..20_000, 1..60),
+        events in vec(any_event(), 0..30),
+        end in 1_i64..21_000,
+    ) {
+        let out = arrivals.iter().position(|arrival| *arrival >= end);
+        let inside = out.unwrap_or(arrivals.len());
+        let read = read_all(cursor().with_end(Some(end)), 0, &arrivals, &events)?;
+        prop_assert_eq!(read.len(), inside);
+        let (position, window) = match read.last() {
+            Some((number, window, _)) => (Position::At(sequence(*number)), *window),
+            None => (Position::Start, Window(0)),
+        };
+        let after = window.max(Window((end - 1) / LENGTH_MS).next());
+        let rest = read_all(cursor_at(position, after), inside, &arrivals, &events)?;
+        prop_assert_eq!(rest.len(), arrivals.len() - inside);
+        prop_assert!(rest.iter().all(|(_, window, _)| *window >= after));
+    }
+}
+
+#[test]
+fn an_idle_kinesis_shard_is_cut_by_lag() {
+    let (cursor, mut now) = (cursor(), 0);
+    let mut cursor = cursor.with_end(Some(10_000));
+    let mut empty = |behind, server_time| {
+        until_fetch(&mut cursor, &mut now);
+        let given = answer(Vec::new(), behind, server_time);
+        let outputs = cursor.on_records(Ok(given), now, NO_LIMIT, &Budget::new(0));
+        outputs.into_iter().find_map(|output| match output {
+            CursorOutput::Cut(cut) => Some(cut),
+            _ => None,
+        })
+    };
+    // A record may arrive five seconds behind what an answer says.
+    assert_eq!(empty(0, 14_999), None);
+    assert_eq!(empty(1, 15_000), None);
+    let cut = empty(0, 15_000).unwrap();
+    assert_eq!((cut.position, cut.window), (Position::Start, Window(10)));
+    assert_eq!(cursor.next(now), CursorStep::Done);
 }
 
 #[test]

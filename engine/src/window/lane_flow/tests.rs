@@ -54,6 +54,7 @@ fn flow(shards: &[&str]) -> LaneFlow {
         &lane(shards),
         LaneLimits {
             max_open_windows: 3,
+            end: None,
         },
     )
 }
@@ -411,4 +412,62 @@ pub(super) fn lanes_record(state: LaneState) -> LanesRecord {
 
 pub(super) fn fold(state: LaneState) -> LaneFold {
     LaneFold::begin(&lanes_record(state), LaneId(0)).unwrap()
+}
+
+#[test]
+fn a_cut_kinesis_shard_holds_no_window_up_to_the_end() {
+    let mut flow = flow(&["a", "b"]);
+    let cut = |name: &str, position| ShardCut {
+        claim: claim(),
+        shard: shard(name),
+        position,
+        end: 2_500,
+        window: Window(3),
+    };
+    flow.batch(batch("a", 0, Position::Start, 2, 2)).unwrap();
+    // It waits for what is before it.
+    flow.cut(cut("b", at(4))).unwrap();
+    flow.cut(cut("a", at(2))).unwrap();
+    assert_eq!(flow.watermark_shard(), Some(shard("b")));
+    assert_eq!(flow.next_closing(), None);
+    flow.batch(batch("b", 1, Position::Start, 4, 1)).unwrap();
+    assert!(flow.is_read());
+    assert_eq!(flow.reading(), []);
+    assert_eq!(flow.next_closing(), Some(Window(0)));
+    assert_eq!(flow.next_closing(), Some(Window(1)));
+    let first = flow.commit(Window(0), files(0, 2)).unwrap();
+    assert_eq!(first.cuts, [cut_of("a")]);
+    let second = flow.commit(Window(1), files(1, 1)).unwrap();
+    assert_eq!(second.cuts, [cut_of("b")]);
+    let last = flow.progress().unwrap();
+    assert_eq!(last.closed_through, Some(Window(2)));
+    assert_eq!(flow.progress(), None);
+}
+
+fn cut_of(name: &str) -> Cut {
+    Cut {
+        shard: shard(name),
+        end_ms: 2_500,
+        current_window: Window(3),
+    }
+}
+
+#[test]
+fn what_is_cut_is_read_again_only_for_a_later_end() {
+    let mut state = lane(&["a"]);
+    let a = state.shards.get_mut(&shard("a")).unwrap();
+    (a.cut, a.current_window) = (Some(2_500), Window(3));
+    let reading = |end| {
+        let limits = LaneLimits {
+            max_open_windows: 3,
+            end,
+        };
+        let flow = LaneFlow::new(claim(), &state, limits);
+        assert_eq!(flow.is_read(), flow.reading().is_empty());
+        flow.reading().iter().map(|from| from.current_window).next()
+    };
+    assert_eq!(reading(Some(2_500)), None);
+    assert_eq!(reading(Some(2_000)), None);
+    assert_eq!(reading(Some(2_501)), Some(Window(3)));
+    assert_eq!(reading(None), Some(Window(3)));
 }

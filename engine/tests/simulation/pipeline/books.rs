@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use shardmill_engine::log::{Commit, DataFile, Entry, EntryBody, LanesRecord, ShardRange};
+use shardmill_engine::log::{Commit, Cut, DataFile, Entry, EntryBody, LanesRecord, ShardRange};
 use shardmill_engine::types::{
     Counts, KinesisShardId, Position, TimestampMs, Window, WindowLength,
 };
@@ -32,6 +32,7 @@ pub struct Figures {
     pub entered: u64,
     pub ended: u64,
     pub forgotten: u64,
+    pub cuts: u64,
     pub epochs: u64,
     pub claims: u64,
     pub late_comers: u64,
@@ -48,6 +49,7 @@ impl Figures {
         self.entered += other.entered;
         self.ended += other.ended;
         self.forgotten += other.forgotten;
+        self.cuts += other.cuts;
         self.epochs += other.epochs;
         self.claims += other.claims;
         self.late_comers += other.late_comers;
@@ -65,6 +67,8 @@ struct Place {
     /// not say more.
     at_least: Window,
     at_most: Window,
+    /// Whether it is cut: then its lane closes windows that it has not reached.
+    cut: bool,
 }
 
 impl Place {
@@ -73,6 +77,7 @@ impl Place {
             position: position.clone(),
             at_least: window,
             at_most: window,
+            cut: false,
         }
     }
 }
@@ -189,6 +194,9 @@ impl Books {
             due_rows.extend(stretch.0);
             due_rejects.extend(stretch.1);
         }
+        for cut in &commit.cuts {
+            self.on_cut(name, commit, cut);
+        }
         assert_eq!(sorted(rows), due_rows, "I1: rows of {name}");
         assert_eq!(sorted(rejects), due_rejects, "I1: rejects of {name}");
         for id in &commit.ended {
@@ -198,6 +206,35 @@ impl Books {
                 .kinesis
                 .with_shards(|shards| self.read(&shards[id], position));
             assert_eq!(read, all, "I1: {id} ends before its last record, in {name}");
+        }
+    }
+
+    /// What arrived at the end or later is out; what comes after a cut lies in later windows.
+    fn on_cut(&mut self, name: &str, commit: &Commit, cut: &Cut) {
+        let id = &cut.shard;
+        if let Some(range) = commit.ranges.get(id) {
+            self.kinesis.with_shards(|shards| {
+                let shard = &shards[id];
+                let read = self.read(shard, &range.from)..self.read(shard, &range.to);
+                let latest = shard.records[read]
+                    .iter()
+                    .map(|record| record.arrival)
+                    .max();
+                assert!(
+                    latest < Some(cut.end_ms),
+                    "{id}: {latest:?} is in, in {name}"
+                );
+            });
+        }
+        let last = self.window_length.last_before(cut.end_ms);
+        assert!(
+            cut.current_window > last,
+            "{id} is not past its end, in {name}"
+        );
+        if let Some(place) = self.positions.get_mut(id) {
+            place.at_least = place.at_least.max(cut.current_window);
+            place.at_most = place.at_most.max(cut.current_window);
+            place.cut = true;
         }
     }
 
@@ -220,6 +257,7 @@ impl Books {
             position: range.to.clone(),
             at_least: window.unwrap_or(before.at_least),
             at_most: window.unwrap_or(range.current_window),
+            cut: false,
         };
         let least = before.at_least;
         assert!(
@@ -227,6 +265,10 @@ impl Books {
             "I5: {id} goes back from {least}, in {name}"
         );
         let mut highest = before.at_most;
+        if before.cut {
+            let closed = self.closed.iter().copied().flatten().max();
+            highest = highest.max(closed.map_or(highest, Window::next));
+        }
         let (mut rows, mut rejects, mut counts) = (Vec::new(), Vec::new(), Counts::default());
         self.kinesis.with_shards(|shards| {
             let shard = &shards[id];
@@ -329,6 +371,7 @@ impl Books {
         figures.entered += commit.entered.len() as u64;
         figures.ended += commit.ended.len() as u64;
         figures.forgotten += commit.forgotten.len() as u64;
+        figures.cuts += commit.cuts.len() as u64;
     }
 }
 

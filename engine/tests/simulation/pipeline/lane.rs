@@ -86,6 +86,7 @@ impl Process {
     fn begin_lane(&self, log: &LaneLog) {
         let limits = LaneLimits {
             max_open_windows: self.habits.max_open_windows,
+            end: self.habits.end,
         };
         let kept = self.budget.keep(self.habits.fetch_bytes);
         let tip = Tip::new(log.claim(), log.state(), limits, kept);

@@ -28,6 +28,8 @@ pub struct Habits {
     pub lanes: usize,
     pub window_length: WindowLength,
     pub start: Option<TimestampMs>,
+    /// Reading ends at this arrival time.
+    pub end: Option<TimestampMs>,
     pub max_open_windows: u32,
     pub checkpoint_every: u64,
     /// A lane restarts, in the middle of whatever it does.

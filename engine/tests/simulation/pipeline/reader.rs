@@ -14,7 +14,8 @@ pub async fn read(process: Process, claim: ClaimRef, from: ReadFrom) {
     let (host, stream) = (&process.host, &process.stream);
     let seed = host.random();
     let mut cursor = ShardCursor::new(claim, from, habits.start, habits.window_length, seed)
-        .with_hash_keys((0, u128::MAX / 2));
+        .with_hash_keys((0, u128::MAX / 2))
+        .with_end(habits.end);
     loop {
         let Some(limit) = with_tip(&process, claim, |tip| tip.flow.window_limit()) else {
             return;
@@ -115,6 +116,10 @@ fn hand_on(process: &Process, claim: ClaimRef, output: CursorOutput, permit: Opt
         }
         CursorOutput::End(end) => {
             let taken = tip.flow.end(end);
+            tip.note(taken);
+        }
+        CursorOutput::Cut(cut) => {
+            let taken = tip.flow.cut(cut);
             tip.note(taken);
         }
         CursorOutput::Lag { millis_behind } => assert!(millis_behind >= 0),

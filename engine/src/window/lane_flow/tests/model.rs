@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 use crate::log::{Entry, EntryBody, EntryHead, LaneFold, names};
@@ -27,6 +28,7 @@ struct Reader {
 enum Control {
     Mark(Watermark),
     End(ShardEnd),
+    Cut(ShardCut),
 }
 
 /// The lane, its readers, what is on the way, and what is on the target.
@@ -46,6 +48,8 @@ struct World {
     part: u32,
     /// Every identity that a commit names, in commit order, with its window.
     committed: Vec<(KinesisShardId, u64, Window)>,
+    /// The end of the reading.
+    end: Option<i64>,
 }
 
 fn head(claim: ClaimNumber) -> EntryHead {
@@ -73,7 +77,7 @@ fn counts(numbers: Range<usize>) -> Counts {
 }
 
 impl World {
-    fn new(stream: Vec<Vec<i64>>, children: usize) -> Self {
+    fn new(stream: Vec<Vec<i64>>, children: usize, end: Option<i64>) -> Self {
         let stream: BTreeMap<KinesisShardId, Vec<i64>> = stream
             .into_iter()
             .enumerate()
@@ -83,7 +87,7 @@ impl World {
         let first = names.len() - children.min(names.len() - 1);
         let first_names: Vec<&str> = names[..first].iter().map(KinesisShardId::as_str).collect();
         let fold = fold(lane(&first_names));
-        let flow = Self::flow_of(&fold);
+        let flow = Self::flow_of(&fold, end);
         let mut world = World {
             stream,
             children: names[first..].to_vec(),
@@ -96,15 +100,17 @@ impl World {
             closing: VecDeque::new(),
             part: 0,
             committed: Vec::new(),
+            end,
         };
         world.restart();
         world
     }
 
-    fn flow_of(fold: &LaneFold) -> LaneFlow {
+    fn flow_of(fold: &LaneFold, end: Option<i64>) -> LaneFlow {
         let claim = fold.claim().unwrap_or_else(claim);
         let limits = LaneLimits {
             max_open_windows: MAX_OPEN,
+            end,
         };
         LaneFlow::new(claim, &fold.folded.state, limits)
     }
@@ -120,7 +126,7 @@ impl World {
             },
         };
         self.put(&claim);
-        self.flow = Self::flow_of(&self.fold);
+        self.flow = Self::flow_of(&self.fold, self.end);
         self.batches.clear();
         self.control.clear();
         self.writers.clear();
@@ -175,6 +181,19 @@ impl World {
             }));
             return;
         }
+        let is_out = |number: usize| self.end.is_some_and(|end| arrivals[number] >= end);
+        if let Some(end) = self.end.filter(|_| is_out(reader.next)) {
+            reader.ended = true;
+            reader.window = reader.window.max(Window((end - 1) / LENGTH_MS).next());
+            self.control.push_back(Control::Cut(ShardCut {
+                claim,
+                shard: id.clone(),
+                position: reader.position(),
+                end,
+                window: reader.window,
+            }));
+            return;
+        }
         let window_of = |number: usize| Window(arrivals[number] / LENGTH_MS);
         let window = reader.window.max(window_of(reader.next));
         let from = reader.position();
@@ -185,7 +204,10 @@ impl World {
             return;
         }
         let begin = reader.next;
-        while reader.next < arrivals.len().min(begin + count) && window_of(reader.next) <= window {
+        while reader.next < arrivals.len().min(begin + count)
+            && window_of(reader.next) <= window
+            && !is_out(reader.next)
+        {
             reader.next += 1;
         }
         let mut batch = batch(id.as_str(), window.0, from, reader.next as u64, 0);
@@ -228,6 +250,7 @@ impl World {
         match self.control.pop_front() {
             Some(Control::Mark(mark)) => self.flow.watermark(mark).unwrap(),
             Some(Control::End(end)) => self.flow.end(end).unwrap(),
+            Some(Control::Cut(cut)) => self.flow.cut(cut).unwrap(),
             None => {}
         }
     }
@@ -354,7 +377,14 @@ impl World {
             self.commit_closing();
             self.progress();
             let state = &self.fold.folded.state;
-            if self.children.is_empty() && state.shards.values().all(|shard| shard.ended) {
+            let is_read = |shard: &ShardState| shard.ended || shard.is_cut_for(self.end);
+            if self.children.is_empty() && state.shards.values().all(is_read) {
+                let cut = state.shards.values().any(|shard| !shard.ended);
+                let last = self.end.map(|end| Window((end - 1) / LENGTH_MS));
+                assert!(
+                    !cut || state.closed_through >= last,
+                    "the end is not closed"
+                );
                 return;
             }
         }
@@ -376,6 +406,13 @@ impl World {
             seen.insert(id, (*number, *window));
         }
         for (id, arrivals) in &self.stream {
+            let out = arrivals
+                .iter()
+                .position(|arrival| Some(*arrival) >= self.end);
+            let arrivals = match (self.end, out) {
+                (Some(_), Some(out)) => &arrivals[..out],
+                _ => arrivals,
+            };
             let read = seen.get(id).map_or(0, |(number, _)| *number);
             assert_eq!(read, arrivals.len() as u64, "{id}: not all is committed");
         }
@@ -436,10 +473,20 @@ proptest! {
     fn every_payload_ends_in_exactly_one_commit(
         stream in any_stream(),
         children in 0_usize..3,
+        end in option::of(0_i64..12_000),
         steps in vec((0_u8..25, any::<u16>()), 0..400),
+        later in vec((0_u8..25, any::<u16>()), 0..100),
     ) {
-        let mut world = World::new(stream, children);
+        let mut world = World::new(stream, children, end);
         for (kind, number) in steps {
+            world.step(kind, number);
+        }
+        world.finish();
+        world.verify();
+        // A later end, or none, goes on from the cuts.
+        world.end = None;
+        world.restart_with_children();
+        for (kind, number) in later {
             world.step(kind, number);
         }
         world.finish();
