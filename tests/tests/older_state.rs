@@ -33,7 +33,7 @@ async fn state_of_version_1_is_verified_and_claimed() {
     let folder = tempfile::tempdir().unwrap();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/state_v1/clickstream");
     copy(&fixture, folder.path());
-    let store: Arc<dyn Store> = Arc::new(LocalStore::new(folder.path().to_owned()).unwrap());
+    let store: Arc<dyn Store> = Arc::new(LocalStore::new(folder.path()).unwrap());
     let host: Arc<dyn Host> = Arc::new(SystemHost);
     let verified = verify::verify(Arc::clone(&store), Arc::clone(&host), &mut |_| {}).await;
     let verified = verified.unwrap();
