@@ -20,7 +20,11 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use shardmill_engine::ports::Store;
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, filter::FilterExt};
 
 use crate::adapters;
 use crate::config::DataSource;
@@ -58,7 +62,8 @@ pub struct Cli {
     command: Command,
 
     /// What is logged to standard error: error, warn, info, debug, trace, or a filter such as
-    /// shardmill=debug,warn. Default: the variable SHARDMILL_LOG, else warn
+    /// shardmill=debug,warn. Default: the variable SHARDMILL_LOG, else warn. Trace is Shardmill's own
+    /// alone: libraries log whole payloads there
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
 
@@ -124,15 +129,21 @@ fn start_log(filter: Option<&str>, json: bool) {
         eprintln!("warning: the log filter is ignored: {error}");
         EnvFilter::new(DEFAULT_LOG)
     });
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    if json {
-        log.json().init();
+    let lines = if json {
+        lines.json().boxed()
     } else {
-        log.init();
-    }
+        lines.boxed()
+    };
+    let lines = lines.with_filter(filter.and(filter_fn(shows_no_payload)));
+    tracing_subscriber::registry().with(lines).init();
+}
+
+/// At the finest level the SDK logs whole answers, and with them everybody's data.
+fn shows_no_payload(line: &Metadata<'_>) -> bool {
+    *line.level() < Level::TRACE || line.target().starts_with("shardmill")
 }
 
 /// Runs the async part of a command.

@@ -107,6 +107,26 @@ impl DataSourceBuilder {
         self.number("kinesis.shards", u64::from(shards))
     }
 
+    /// Only these columns are kept: patterns over the paths of fields.
+    pub fn include_columns<T: Into<String>>(self, columns: impl IntoIterator<Item = T>) -> Self {
+        self.texts("content.include_columns", columns)
+    }
+
+    /// These columns are left out.
+    pub fn exclude_columns<T: Into<String>>(self, columns: impl IntoIterator<Item = T>) -> Self {
+        self.texts("content.exclude_columns", columns)
+    }
+
+    /// Values of these columns are replaced by their HMAC-SHA-256 under a key of at least 16 bytes.
+    pub fn hash_columns<T: Into<String>>(
+        self,
+        columns: impl IntoIterator<Item = T>,
+        key: impl Into<String>,
+    ) -> Self {
+        self.texts("content.hash_columns", columns)
+            .text("content.hash_key", key)
+    }
+
     /// The format of payloads.
     pub fn content_format(self, format: ContentFormat) -> Self {
         self.text("content.format", format.as_str())
@@ -370,6 +390,11 @@ impl DataSourceBuilder {
 
     fn text(self, path: &str, text: impl Into<String>) -> Self {
         self.set(path, Setting::Text(text.into()))
+    }
+
+    fn texts<T: Into<String>>(self, path: &str, texts: impl IntoIterator<Item = T>) -> Self {
+        let texts = texts.into_iter().map(Into::into).collect();
+        self.value(path, Value::Texts(texts))
     }
 
     fn number(self, path: &str, number: u64) -> Self {

@@ -37,9 +37,16 @@ impl Resolver<'_, '_> {
             ..ContentOptions::default()
         };
         let registry = self.registry(format, folder);
+        let shape = self.shape();
         let options = self.options(base, folder);
+        let (shape, hash_key) = shape?;
+        let options = ContentOptions { shape, ..options? };
+        if !self.keeps_no_text(&options) {
+            return None;
+        }
         Some(ContentSettings {
-            options: options?,
+            options,
+            hash_key,
             registry: registry?,
             wait_for_data: self.value("content.wait_for_data") == Some(Value::Bool(true)),
             max_depth: self.size("content.max_depth")?,

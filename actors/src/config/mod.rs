@@ -15,6 +15,7 @@ mod protobuf;
 pub mod reference;
 mod registry;
 mod resolve;
+mod shape;
 mod source;
 mod value;
 mod written;
@@ -48,5 +49,7 @@ mod content_tests;
 mod protobuf_tests;
 #[cfg(test)]
 mod registry_tests;
+#[cfg(test)]
+mod shape_tests;
 #[cfg(test)]
 mod tests;

@@ -90,7 +90,7 @@ impl Resolver<'_, '_> {
         Some((path, set))
     }
 
-    fn texts(&self, path: &str) -> Vec<String> {
+    pub(super) fn texts(&self, path: &str) -> Vec<String> {
         match self.value(path) {
             Some(Value::Texts(texts)) => texts,
             _ => Vec::new(),

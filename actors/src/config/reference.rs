@@ -5,6 +5,7 @@
 
 mod content;
 mod formats;
+mod shape;
 
 use std::fmt::Write as _;
 
@@ -362,7 +363,7 @@ const KNOWN_AS: &[(&str, &str, &str)] = &[
 
 /// Every key, in the order of the reference page.
 pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
-    [SOURCE, content::KEYS, formats::KEYS, OUT]
+    [SOURCE, content::KEYS, shape::KEYS, formats::KEYS, OUT]
         .into_iter()
         .flatten()
 }

@@ -14,8 +14,32 @@ use crate::config::{
 /// Every key that a format has, each with a value.
 type Entries = Vec<(&'static Key, String)>;
 
+/// Keys that keep text of events: they do not stand beside `hash_columns`.
+const KEEP_TEXT: [&str; 4] = [
+    "content.json.store_json_as_string",
+    "content.json.json_text_field",
+    "content.json.keep_nested_text",
+    "content.cloudwatch.keep_message_text",
+];
+
+/// The keys of columns that are hashed.
+const HASH: [&str; 2] = ["content.hash_columns", "content.hash_key"];
+
 /// Every key that may stand beside a format, each with its example.
 fn everything(format: ContentFormat) -> Entries {
+    let mut entries = all(format);
+    entries.retain(|(key, _)| !KEEP_TEXT.contains(&key.path));
+    entries
+}
+
+/// The same with the keys that keep text, and none that hash.
+fn keeping_text(format: ContentFormat) -> Entries {
+    let mut entries = all(format);
+    entries.retain(|(key, _)| !HASH.contains(&key.path));
+    entries
+}
+
+fn all(format: ContentFormat) -> Entries {
     let foreign = |key: &Key| {
         let mut sections = SECTIONS.iter();
         let section = sections.find(|section| below(key.path, section.path).is_some());
@@ -110,6 +134,7 @@ fn other(key: &Key) -> String {
         (_, Kind::StartFrom) => "\"start\"".to_owned(),
         (_, Kind::Time) => "\"2027-01-01T00:00:00Z\"".to_owned(),
         (_, Kind::Url) => "\"https://other\"".to_owned(),
+        ("content.hash_key", _) => "\"another key of some length\"".to_owned(),
         _ => "\"other\"".to_owned(),
     }
 }
@@ -118,49 +143,52 @@ fn other(key: &Key) -> String {
 fn every_key_that_is_read_changes_the_data_source() {
     // A key that stood in the table and was read by nobody would make no difference here. One that
     // merely repeats the default makes none either, so those are given another value.
+    let mut seen = BTreeSet::new();
     for format in ContentFormat::ALL {
-        // Each key once, with the first format that has it.
-        let before = ContentFormat::ALL
-            .iter()
-            .take_while(|other| **other != format);
-        let seen: Vec<&str> = before
-            .flat_map(|format| everything(*format))
-            .map(|(key, _)| key.path)
-            .collect();
-        for (key, _) in everything(format) {
-            // A list of tables is changed by their keys.
-            if seen.contains(&key.path) || key.kind == Kind::Tables {
-                continue;
-            }
-            let value = other(key);
-            let goes = |path: &str| {
-                let mut meaningless = NO_MEANING.iter();
-                meaningless
-                    .any(|(other, by, word)| *other == path && *by == key.path && *word == value)
-                    || (key.path == "content.format" && path.matches('.').count() > 1)
-            };
-            let mut entries = everything(format);
-            entries.retain(|(key, _)| key.path.starts_with("connection.") || !goes(key.path));
-            let whole = read(&entries);
-            for entry in &mut entries {
-                if entry.0.path == key.path {
-                    entry.1 = value.clone();
+        for entries in [everything(format), keeping_text(format)] {
+            for (key, _) in &entries {
+                // Each key once, with the first format that has it; a list of tables is changed by
+                // their keys.
+                if key.kind != Kind::Tables && seen.insert(key.path) {
+                    changes_the_data_source(key, &entries);
                 }
             }
-            assert_ne!(read(&entries), whole, "{} is read by nobody", key.path);
         }
     }
+}
+
+fn changes_the_data_source(key: &Key, entries: &Entries) {
+    let value = other(key);
+    let goes = |path: &str| {
+        let mut meaningless = NO_MEANING.iter();
+        meaningless.any(|(other, by, word)| *other == path && *by == key.path && *word == value)
+            || (key.path == "content.format" && path.matches('.').count() > 1)
+    };
+    let mut entries = entries.clone();
+    entries.retain(|(key, _)| key.path.starts_with("connection.") || !goes(key.path));
+    let whole = read(&entries);
+    for entry in &mut entries {
+        if entry.0.path == key.path {
+            entry.1 = value.clone();
+        }
+    }
+    assert_ne!(read(&entries), whole, "{} is read by nobody", key.path);
 }
 
 #[test]
 fn what_is_written_as_a_file_is_read_back() {
     let again = |text: &str| {
-        let secrets = ["SHARDMILL_EXTERNAL_ID", "SHARDMILL_REGISTRY_PASSWORD"];
-        let secret = |name: &str| secrets.contains(&name).then(|| "none".to_owned());
+        let secret = |name: &str| match name {
+            "SHARDMILL_EXTERNAL_ID" | "SHARDMILL_REGISTRY_PASSWORD" => Some("none".to_owned()),
+            "SHARDMILL_HASH_KEY" => Some("b5d1c9f04a7e4f6c8d20".to_owned()),
+            _ => None,
+        };
         DataSource::read("t", text, None, &secret).unwrap_or_else(|e| panic!("{e}\n{text}"))
     };
-    for format in ContentFormat::ALL {
-        let mut entries = everything(format);
+    for mut entries in ContentFormat::ALL
+        .into_iter()
+        .flat_map(|format| [everything(format), keeping_text(format)])
+    {
         let whole = read(&entries);
         assert_eq!(again(&whole.to_toml()), whole);
         // Texts that TOML or the filling in of variables would take for something else.
@@ -218,6 +246,7 @@ fn every_option_of_the_decoder_has_a_key_with_the_same_default() {
     // These stand right below `[content]`, `expansion` as two keys.
     let mut found =
         BTreeSet::from(["format", "compression", "expansion", "avro_schema"].map(str::to_owned));
+
     for section in SECTIONS
         .iter()
         .filter(|section| !section.options.is_empty())
@@ -266,7 +295,7 @@ fn a_key_without_a_meaning_is_an_error() {
     for (path, by, word) in NO_MEANING {
         let mut sections = SECTIONS.iter();
         let section = sections.find(|section| below(path, section.path).is_some());
-        let mut entries = everything(section.unwrap().formats[0]);
+        let mut entries = keeping_text(section.unwrap().formats[0]);
         read(&entries);
         for entry in &mut entries {
             if entry.0.path == *by {

@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shardmill_engine::decode::ContentOptions;
 #[cfg(feature = "cli")]
 use shardmill_engine::decode::FormatChoice;
+use shardmill_engine::decode::{ContentOptions, HashKey};
 use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::{TimestampMs, WindowLength};
 
@@ -58,6 +58,8 @@ pub struct ContentSettings {
     /// What decoders are told: format, compression, limits of expansion, and what holds for the
     /// format.
     pub options: ContentOptions,
+    /// The key of columns that are hashed. Never shown.
+    pub hash_key: Option<HashKey>,
     /// Where the schemas of payloads are, for formats whose schemas a registry has.
     pub registry: Option<RegistrySettings>,
     /// Whether a new data source waits for its first data where its format is to be found out.

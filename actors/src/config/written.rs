@@ -109,6 +109,16 @@ impl DataSource {
             "content.max_expansion_ratio",
             options.expansion.max_ratio.into(),
         );
+        let shape = &options.shape;
+        for (key, columns) in [
+            ("include", &shape.include),
+            ("exclude", &shape.exclude),
+            ("hash", &shape.hash),
+        ] {
+            if !columns.is_empty() {
+                put(&format!("content.{key}_columns"), columns.clone().into());
+            }
+        }
         put("content.max_depth", content.max_depth.into());
         put("content.max_event_size", content.max_event_size.into());
         of_format(options, &mut put);
@@ -136,6 +146,12 @@ impl DataSource {
         put("engine.stop_deadline", format!("{millis} ms").into());
         if let Some(RegistrySettings::Confluent(registry)) = &content.registry {
             registry.write(&mut values);
+        }
+        if content.hash_key.is_some() {
+            values.insert(
+                "content.hash_key".to_owned(),
+                "\"${SHARDMILL_HASH_KEY}\"".to_owned(),
+            );
         }
         values.retain(|path, value| !is_default(path, value));
         values

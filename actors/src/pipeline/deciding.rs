@@ -115,14 +115,7 @@ async fn sample(context: &SourceContext, from: SampleFrom) -> Result<Option<Prev
     // Nothing waits for credit here: no other source is to wait for this one.
     let _held = context.budget.charge(MAX_SAMPLE_BYTES);
     reach(context, TAKE_A_SAMPLE, || {
-        look(
-            stream,
-            host,
-            from,
-            &plan.content,
-            Hints::default(),
-            &plan.limits,
-        )
+        look(stream, host, from, plan, Hints::default())
     })
     .await
 }

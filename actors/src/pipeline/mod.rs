@@ -30,4 +30,4 @@ pub(crate) use reach::not_reached;
 pub(crate) use schemas::Schemas;
 pub(crate) use settings::{Finish, Settings, decode_plan, pane_limits};
 pub(crate) use source::{Source, StopSource, StopSourceNow};
-pub(crate) use workers::{SourceKey, Workers};
+pub(crate) use workers::{DecodePlan, SourceKey, Workers};

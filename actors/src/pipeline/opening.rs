@@ -92,6 +92,7 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Option<Opened>, 
     let _ = context.decided.set(Arc::new(DecodePlan {
         limits: settings.decode.limits.clone(),
         content,
+        hash_key: settings.decode.hash_key.clone(),
     }));
     // Nothing depends on it, so no failure of it matters.
     if let Err(error) = keep_preview(&context, &logs, preview).await {

@@ -130,6 +130,7 @@ pub(crate) fn decode_plan(content: &ContentSettings) -> DecodePlan {
             ..DecodeLimits::default()
         },
         content: content.options.clone(),
+        hash_key: content.hash_key.clone(),
     }
 }
 

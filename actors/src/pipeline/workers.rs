@@ -20,7 +20,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
 use shardmill_engine::budget::Budget;
 use shardmill_engine::decode::avro::SchemaLookup;
-use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder, Undecoded};
+use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder, HashKey, Undecoded};
 use shardmill_engine::parquet::{EncodeError, FileChunk, WindowEncoder};
 use shardmill_engine::types::{DecodedBatch, PayloadBatch};
 use tokio::sync::{Semaphore, oneshot};
@@ -40,6 +40,7 @@ pub(crate) struct SourceKey(pub u64);
 pub(crate) struct DecodePlan {
     pub limits: DecodeLimits,
     pub content: ContentOptions,
+    pub hash_key: Option<HashKey>,
 }
 
 struct DecodeJob {
@@ -225,7 +226,10 @@ impl Worker {
             batch,
             answer,
         } = job;
-        let made = || Decoder::with_schemas(plan.limits.clone(), &plan.content, schemas);
+        let made = || {
+            Decoder::with_schemas(plan.limits.clone(), &plan.content, schemas)
+                .with_hash_key(plan.hash_key.clone())
+        };
         let decoder = self.decoders.entry(source).or_insert_with(made);
         let budget = &self.budget;
         // A decoder answers a panic with rejects. Should it panic all the same, the thread lives on

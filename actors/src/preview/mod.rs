@@ -6,8 +6,8 @@ mod schemas;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use shardmill_engine::decode::Hints;
 use shardmill_engine::decode::avro::{NoSchemas, SchemaLookup};
-use shardmill_engine::decode::{ContentOptions, DecodeLimits, Hints};
 use shardmill_engine::ports::{Host, Stream, StreamError};
 use shardmill_engine::preview::{self as report, Previewed};
 
@@ -18,7 +18,7 @@ use self::schemas::{Looked, registry_of};
 use crate::adapters::{self, SystemHost};
 use crate::config::{ContentFormat, DataSource};
 use crate::error::Error;
-use crate::pipeline::{decode_plan, not_reached};
+use crate::pipeline::{DecodePlan, decode_plan, not_reached};
 
 /// What a preview needs of a stream first, as errors say it.
 pub(crate) const TAKE_A_SAMPLE: &str = "take a sample";
@@ -121,8 +121,7 @@ async fn see(
             Some(_) => Arc::new(looked.clone()),
             None => Arc::new(NoSchemas),
         };
-        let (content, limits) = (&plan.content, &plan.limits);
-        let seen = decoded(payloads.clone(), content, hints, limits, lookup).await;
+        let seen = decoded(payloads.clone(), &plan, hints, lookup).await;
         let mut seen = seen.map_err(stream_failed)?;
         let awaited = std::mem::take(&mut seen.awaited);
         match &registry {
@@ -140,28 +139,31 @@ pub(crate) async fn look(
     stream: &dyn Stream,
     host: &dyn Host,
     from: SampleFrom,
-    given: &ContentOptions,
+    plan: &DecodePlan,
     hints: Hints,
-    limits: &DecodeLimits,
 ) -> Result<Option<Previewed>, StreamError> {
     let payloads = sampler::sample(stream, host, from).await?;
     if payloads.is_empty() {
         return Ok(None);
     }
-    let seen = decoded(payloads, given, hints, limits, Arc::new(NoSchemas)).await;
+    let seen = decoded(payloads, plan, hints, Arc::new(NoSchemas)).await;
     seen.map(Some)
 }
 
 async fn decoded(
     payloads: Vec<Bytes>,
-    given: &ContentOptions,
+    plan: &DecodePlan,
     hints: Hints,
-    limits: &DecodeLimits,
     lookup: Arc<dyn SchemaLookup>,
 ) -> Result<Previewed, StreamError> {
-    let (given, limits) = (given.clone(), limits.clone());
+    let plan = plan.clone();
     let seen = tokio::task::spawn_blocking(move || {
-        report::preview_with(&payloads, &given, hints, &limits, lookup)
+        let DecodePlan {
+            limits,
+            content,
+            hash_key,
+        } = plan;
+        report::preview_with(&payloads, &content, hints, &limits, lookup, hash_key)
     });
     // It does not panic: a payload that makes a decoder do so is a reject.
     seen.await

@@ -35,6 +35,7 @@ pub mod protobuf;
 mod raw;
 mod repeated;
 mod room;
+mod shape;
 mod sink;
 mod text;
 mod texts;
@@ -73,6 +74,8 @@ use self::parquet_file::ParquetFile;
 pub use self::pattern::{Pattern, RegexOptions, RegexUnit};
 pub use self::protobuf::{ProtobufFraming, ProtobufOptions, UnknownFields};
 pub use self::raw::RawOptions;
+use self::shape::Shaper;
+pub use self::shape::{HashKey, ShapeOptions};
 use self::sink::{Sink, Taken};
 pub use self::xml::XmlOptions;
 use crate::budget::{Budget, Credit};
@@ -134,6 +137,8 @@ pub struct Decoder {
     limits: DecodeLimits,
     expander: Expander,
     format: Box<dyn Format>,
+    shape: ShapeOptions,
+    shaper: Shaper,
 }
 
 impl Decoder {
@@ -155,6 +160,17 @@ impl Decoder {
             limits,
             expander: Expander::new(content),
             format,
+            shaper: Shaper::new(&content.shape, None),
+            shape: content.shape.clone(),
+        }
+    }
+
+    /// The same with the key of columns that are to be hashed. Without one they are left out.
+    #[must_use]
+    pub fn with_hash_key(self, key: Option<HashKey>) -> Self {
+        Self {
+            shaper: Shaper::new(&self.shape, key),
+            ..self
         }
     }
 
@@ -188,6 +204,7 @@ impl Decoder {
             let schemas = decoded.awaited;
             return Err(Box::new(Undecoded { batch, schemas }));
         }
+        decoded.shape(&self.shaper);
         let PayloadBatch {
             head,
             payloads,
@@ -222,6 +239,7 @@ impl Decoder {
         let mut decoded = Collected::default();
         let mut held = Budget::new(0).charge(0);
         self.decode_range(payloads, 0..payloads.len(), &mut held, &mut decoded);
+        decoded.shape(&self.shaper);
         let Collected {
             rows,
             rejects,
@@ -383,6 +401,11 @@ impl Collected {
             ),
         });
         self.counts.rejects += 1;
+    }
+
+    fn shape(&mut self, shaper: &Shaper) {
+        shaper.rows(&mut self.rows);
+        shaper.rejects(&mut self.rejects);
     }
 
     fn memory_size(&self) -> usize {

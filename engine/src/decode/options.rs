@@ -12,6 +12,7 @@ use super::lines::LinesOptions;
 use super::pattern::RegexOptions;
 use super::protobuf::ProtobufOptions;
 use super::raw::RawOptions;
+use super::shape::ShapeOptions;
 use super::xml::XmlOptions;
 
 /// What a decoder is told of the payloads of a source.
@@ -57,6 +58,9 @@ pub struct ContentOptions {
     /// of another one mean other schemas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registry: Option<Arc<str>>,
+    /// Which columns stay, and which are hashed.
+    #[serde(skip_serializing_if = "ShapeOptions::is_empty")]
+    pub shape: ShapeOptions,
 }
 
 impl ContentOptions {
@@ -65,6 +69,7 @@ impl ContentOptions {
     /// # Errors
     /// Where options contradict one another.
     pub fn check(&self) -> Result<(), OptionError> {
+        self.shape.check()?;
         match self.format {
             FormatChoice::Auto => {
                 self.json.check()?;
@@ -104,6 +109,7 @@ impl ContentOptions {
             format: self.format,
             compression: self.compression,
             expansion: self.expansion,
+            shape: self.shape.clone(),
             ..Self::default()
         };
         let this = self.clone();

@@ -17,5 +17,6 @@ mod payloads;
 mod properties;
 mod protobuf;
 mod rules;
+mod shape;
 mod tables;
 mod xml;

@@ -51,8 +51,8 @@ pub fn decodes_like(decision: &FormatDecision, options: &ContentOptions) -> bool
     decodes_with(decision).is_ok_and(|stored| stored.effective() == options.effective())
 }
 
-/// What a source goes on with under `auto`: what was decided, with the compression and the limits of
-/// the configuration.
+/// What a source goes on with under `auto`: what was decided, with the compression, the limits and
+/// the shape of the configuration.
 ///
 /// # Errors
 /// As [`decodes_with`].
@@ -63,6 +63,7 @@ pub fn go_on_with(
     Ok(ContentOptions {
         compression: given.compression,
         expansion: given.expansion,
+        shape: given.shape.clone(),
         ..decodes_with(decision)?
     })
 }

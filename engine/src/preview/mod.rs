@@ -26,7 +26,7 @@ pub use self::rows::MAX_ROWS;
 use crate::decode::avro::{NoSchemas, SchemaLookup};
 use crate::decode::{
     Compression, Confidence, ContentOptions, DecodeLimits, DecodedSample, Decoder, Detected,
-    FormatChoice, Hints, Inside, detect, format_of_content, open_payloads,
+    FormatChoice, HashKey, Hints, Inside, detect, format_of_content, open_payloads,
 };
 use crate::types::{Payload, Reject, SchemaId, SequenceNumber};
 
@@ -131,7 +131,7 @@ pub fn preview(
     hints: Hints,
     limits: &DecodeLimits,
 ) -> Previewed {
-    preview_with(payloads, given, hints, limits, Arc::new(NoSchemas))
+    preview_with(payloads, given, hints, limits, Arc::new(NoSchemas), None)
 }
 
 /// As [`preview`], where a registry may have the schemas of payloads.
@@ -141,6 +141,7 @@ pub fn preview_with(
     hints: Hints,
     limits: &DecodeLimits,
     lookup: Arc<dyn SchemaLookup>,
+    hash_key: Option<HashKey>,
 ) -> Previewed {
     let insides = open_payloads(payloads, given, MAX_SAMPLE_BYTES);
     let contents: Vec<Bytes> = insides
@@ -156,7 +157,8 @@ pub fn preview_with(
     let payloads = numbered(&payloads[..insides.len()]);
     // They may be as large again as the payloads.
     drop((contents, insides));
-    let mut decoder = Decoder::with_schemas(limits.clone(), options, lookup);
+    let mut decoder =
+        Decoder::with_schemas(limits.clone(), options, lookup).with_hash_key(hash_key);
     let decoded = decoder.decode_sample(&payloads);
     let mut preview = report(&payloads, &decoded);
     preview.compressions = compressions;
@@ -167,7 +169,9 @@ pub fn preview_with(
             preview.format = Some(found.format.as_str().to_owned());
             preview.confidence = Some(found.confidence);
             preview.reason.clone_from(&found.reason);
-            preview.header = found.header.as_ref().map(|header| HeaderSeen {
+            // It may be a line of values.
+            let header = found.header.as_ref().filter(|_| !options.shape.hashes());
+            preview.header = header.map(|header| HeaderSeen {
                 looks_like_header: header.looks_like,
                 reason: header.reason.clone(),
                 used: found.options.delimited.has_header,

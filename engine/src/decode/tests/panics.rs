@@ -5,6 +5,7 @@ use crate::budget::Budget;
 use crate::decode::content::Content;
 use crate::decode::expand::Expander;
 use crate::decode::format::Format;
+use crate::decode::shape::{ShapeOptions, Shaper};
 use crate::decode::sink::Sink;
 use crate::decode::{ContentOptions, DecodeLimits, Decoder, json};
 use crate::types::RejectCode;
@@ -43,6 +44,8 @@ fn the_payload_that_panics_is_the_only_reject() {
         }),
         expander: Expander::new(&ContentOptions::default()),
         limits,
+        shape: ShapeOptions::default(),
+        shaper: Shaper::default(),
     };
     let budget = Budget::new(1 << 20);
     let payloads: [&[u8]; 8] = [

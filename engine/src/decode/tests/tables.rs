@@ -10,6 +10,7 @@ use crate::decode::columns::Columns;
 use crate::decode::content::Content;
 use crate::decode::expand::Expander;
 use crate::decode::format::Format;
+use crate::decode::shape::{ShapeOptions, Shaper};
 use crate::decode::sink::Sink;
 use crate::decode::{ContentOptions, DecodeLimits, Decoder, json};
 use crate::types::{DecodedBatch, RejectCode};
@@ -69,6 +70,8 @@ fn decode(limits: DecodeLimits, payloads: &[&str]) -> DecodedBatch {
         }),
         expander: Expander::new(&ContentOptions::default()),
         limits,
+        shape: ShapeOptions::default(),
+        shaper: Shaper::default(),
     };
     let payloads: Vec<&[u8]> = payloads.iter().map(|text| text.as_bytes()).collect();
     let budget = Budget::new(1 << 20);
