@@ -339,7 +339,7 @@ fn generated() -> String {
     for lanes in [1, 2, 4, 8] {
         text.push_str(&format!(
             "| {lanes} | {} |\n",
-            format_size(MemoryPlan::least(lanes, 4 << 20))
+            format_size(MemoryPlan::least(lanes, 4 << 20, false))
         ));
     }
     text

@@ -92,6 +92,7 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Option<Opened>, 
     let _ = context.decided.set(Arc::new(DecodePlan {
         limits: settings.decode.limits.clone(),
         content,
+        raw_copy: settings.decode.raw_copy,
     }));
     // Nothing depends on it, so no failure of it matters.
     if let Err(error) = keep_preview(&context, &logs, preview).await {

@@ -40,6 +40,8 @@ pub(crate) struct SourceKey(pub u64);
 pub(crate) struct DecodePlan {
     pub limits: DecodeLimits,
     pub content: ContentOptions,
+    /// Whether batches carry their payloads as they were received.
+    pub raw_copy: bool,
 }
 
 struct DecodeJob {
@@ -225,7 +227,10 @@ impl Worker {
             batch,
             answer,
         } = job;
-        let made = || Decoder::with_schemas(plan.limits.clone(), &plan.content, schemas);
+        let made = || {
+            let decoder = Decoder::with_schemas(plan.limits.clone(), &plan.content, schemas);
+            decoder.with_raw_copy(plan.raw_copy)
+        };
         let decoder = self.decoders.entry(source).or_insert_with(made);
         let budget = &self.budget;
         // A decoder answers a panic with rejects. Should it panic all the same, the thread lives on

@@ -76,6 +76,7 @@ pub use self::raw::RawOptions;
 use self::sink::{Sink, Taken};
 pub use self::xml::XmlOptions;
 use crate::budget::{Budget, Credit};
+use crate::raw_copy::Framer;
 use crate::types::{
     Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows, SchemaId,
 };
@@ -134,6 +135,8 @@ pub struct Decoder {
     limits: DecodeLimits,
     expander: Expander,
     format: Box<dyn Format>,
+    /// Where a raw copy of the payloads is kept.
+    raw: Option<Framer>,
 }
 
 impl Decoder {
@@ -155,7 +158,14 @@ impl Decoder {
             limits,
             expander: Expander::new(content),
             format,
+            raw: None,
         }
+    }
+
+    /// The same, and batches carry their payloads as they were received where `keep` is set.
+    pub fn with_raw_copy(mut self, keep: bool) -> Self {
+        self.raw = keep.then(Framer::default);
+        self
     }
 
     /// Decodes a batch. Never fails: what cannot be decoded is a reject, and a payload that makes
@@ -202,6 +212,8 @@ impl Decoder {
                 .sum(),
             ..decoded.counts
         };
+        let raw = self.raw.as_mut();
+        let raw = raw.and_then(|framer| framer.frame(&head.shard, &payloads, budget));
         // While both are in memory both are charged.
         let made = budget.charge(decoded.memory_size());
         drop((payloads, held));
@@ -212,6 +224,7 @@ impl Decoder {
             rows: decoded.rows,
             rejects: decoded.rejects,
             counts,
+            raw,
             credit,
         })
     }

@@ -43,6 +43,7 @@ fn the_payload_that_panics_is_the_only_reject() {
         }),
         expander: Expander::new(&ContentOptions::default()),
         limits,
+        raw: None,
     };
     let budget = Budget::new(1 << 20);
     let payloads: [&[u8]; 8] = [

@@ -69,6 +69,7 @@ fn decode(limits: DecodeLimits, payloads: &[&str]) -> DecodedBatch {
         }),
         expander: Expander::new(&ContentOptions::default()),
         limits,
+        raw: None,
     };
     let payloads: Vec<&[u8]> = payloads.iter().map(|text| text.as_bytes()).collect();
     let budget = Budget::new(1 << 20);
