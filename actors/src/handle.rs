@@ -38,6 +38,8 @@ pub struct CommittedWindow {
     pub files: Vec<String>,
     /// Names of the reject files.
     pub rejects: Vec<String>,
+    /// Names of the files of the raw copy.
+    pub raw: Vec<String>,
 }
 
 /// News of commits. It holds the last [`Subscription::CAPACITY`]; who falls further behind is told

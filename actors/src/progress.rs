@@ -77,7 +77,7 @@ pub struct CommittedProgress {
     /// Commits with files among them: each is a window of a lane, or the part of one that a stop
     /// commits.
     pub windows: u64,
-    /// Data and reject files named by them.
+    /// Files named by them: of data, of rejects and of the raw copy.
     pub files: u64,
     /// Bytes of those files.
     pub file_bytes: u64,

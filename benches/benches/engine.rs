@@ -3,8 +3,8 @@
 //!
 //! It starts itself again as the server, lets that fill a stream, and then reads all of it through
 //! the AWS SDK into committed Parquet (zstd) on the local disk. The rows that the commits name are
-//! compared with the events that were put. Each round reads three times: with the format named, with
-//! that and without statistics, and with the format found out.
+//! compared with the events that were put. Each round reads four times: with the format named, with
+//! that and without statistics, with the format found out, and by name with a raw copy.
 //!
 //! `cargo bench -p shardmill-benches --bench engine [-- ROUNDS [MEGABYTES]]`
 
@@ -68,26 +68,29 @@ enum Way {
     Counters,
     /// With the format found out, and statistics.
     Auto,
+    /// As by name, and a raw copy of every payload beside the rows.
+    RawCopy,
 }
 
 impl Way {
-    const ALL: [Way; 3] = [Way::Named, Way::Counters, Way::Auto];
+    const ALL: [Way; 4] = [Way::Named, Way::Counters, Way::Auto, Way::RawCopy];
 
     fn name(self) -> &'static str {
         match self {
             Way::Named => "by name",
             Way::Counters => "without statistics",
             Way::Auto => "auto",
+            Way::RawCopy => "with raw copy",
         }
     }
 }
 
 /// MB of payload per CPU second by the ways, in their order.
-fn round_of(kind: Kind, round: usize, server: &Server) -> Outcome<[f64; 3]> {
+fn round_of(kind: Kind, round: usize, server: &Server) -> Outcome<[f64; Way::ALL.len()]> {
     // Whoever comes later finds another machine: memory that is kept, other neighbours.
     let mut order = Way::ALL;
-    order.rotate_left(round % 3);
-    let mut rates = [0.0; 3];
+    order.rotate_left(round % Way::ALL.len());
+    let mut rates = [0.0; Way::ALL.len()];
     for way in order {
         let done = measure(server, way)?;
         println!(
@@ -112,13 +115,15 @@ struct Figures {
     named: Vec<f64>,
     of_counters: Vec<f64>,
     of_named: Vec<f64>,
+    of_raw_copy: Vec<f64>,
 }
 
 impl Figures {
-    fn add(&mut self, [named, counters, auto]: [f64; 3]) {
+    fn add(&mut self, [named, counters, auto, raw_copy]: [f64; Way::ALL.len()]) {
         self.named.push(named);
         self.of_counters.push(named / counters);
         self.of_named.push(auto / named);
+        self.of_raw_copy.push(raw_copy / named);
     }
 
     fn print(&self, kind: Kind) {
@@ -136,6 +141,7 @@ impl Figures {
             2,
         );
         show("speed under auto, of that by name", &self.of_named, 2);
+        show("speed with raw copy, of that without", &self.of_raw_copy, 2);
     }
 }
 
@@ -250,7 +256,7 @@ fn measure(server: &Server, way: Way) -> Outcome<Done> {
 
 fn start(url: &str, way: Way, folder: &std::path::Path) -> Outcome<Handle> {
     let format = match way {
-        Way::Named | Way::Counters => ContentFormat::Json,
+        Way::Named | Way::Counters | Way::RawCopy => ContentFormat::Json,
         Way::Auto => ContentFormat::Auto,
     };
     let source = DataSource::builder(STREAM)
@@ -258,6 +264,7 @@ fn start(url: &str, way: Way, folder: &std::path::Path) -> Outcome<Handle> {
         .read_from(StartFrom::Start)
         .content_format(format)
         .real_time_statistics(way != Way::Counters)
+        .store_raw_data(way == Way::RawCopy)
         .shards(4)
         .target_folder(folder)
         .execution_parallelism(LANES)

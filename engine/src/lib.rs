@@ -8,6 +8,8 @@ pub mod budget;
 pub mod ports;
 pub mod types;
 
+mod lz4_frame;
+pub mod raw_copy;
 pub mod schema;
 
 pub mod source;

@@ -23,6 +23,8 @@ pub struct SourceFile {
     pub shards: u32,
     /// `target.execution_parallelism`.
     pub lanes: u32,
+    /// `target.store_raw_data`.
+    pub raw_copy: bool,
     /// `engine.memory_budget`, in MiB.
     pub memory_mib: u32,
     /// `content.format`.
@@ -45,6 +47,7 @@ impl SourceFile {
             end: None,
             shards: 1,
             lanes: 1,
+            raw_copy: false,
             memory_mib: 256,
             format: "json".into(),
             more: String::new(),
@@ -67,6 +70,7 @@ impl SourceFile {
             read_from,
             shards,
             lanes,
+            raw_copy,
             memory_mib,
             format,
             more,
@@ -96,6 +100,7 @@ format = "{format}"
 [target]
 url = "{target}"
 execution_parallelism = {lanes}
+store_raw_data = {raw_copy}
 {uses_lake}
 [engine]
 memory_budget = "{memory_mib} MiB"

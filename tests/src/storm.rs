@@ -45,6 +45,8 @@ pub struct Plan {
     pub kills: usize,
     /// Kills in each phase, at least.
     pub kills_by_phase: usize,
+    /// Whether a raw copy is kept.
+    pub raw_copy: bool,
     /// Kinesis records in a batch; ten batches are put a second.
     pub batch: usize,
     /// Decides everything that is left to chance.
@@ -85,6 +87,7 @@ pub async fn run(plan: Plan, target: &Target) -> Aftermath {
         target: target.url(),
         s3: target.endpoint(),
         shards: 4,
+        raw_copy: plan.raw_copy,
         ..SourceFile::new(&plan.kinesis, stream.name(), folder.path())
     };
     let mut storm = Storm {
@@ -252,6 +255,8 @@ impl Storm<'_> {
         let lake = Lake::read(&source).unwrap_or_else(|finding| panic!("{finding} ({what})"));
         lake.holds_exactly(&ledger)
             .unwrap_or_else(|finding| panic!("{finding} ({what})"));
+        let kept = if self.plan.raw_copy { ledger.len() } else { 0 };
+        assert_eq!(lake.raw.len(), kept, "payloads of the raw copy ({what})");
         let there: BTreeSet<String> = target::files_there(&source).into_iter().collect();
         let named = &lake.files | &lake.statistics;
         let unnamed: Vec<_> = there.difference(&named).collect();

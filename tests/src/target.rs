@@ -81,11 +81,11 @@ impl Target {
     }
 }
 
-/// Names of all Parquet files below a source's `data/`, `rejects/` and `_statistics/`, committed or
+/// Names of all files below a source's `data/`, `rejects/`, `raw/` and `_statistics/`, committed or
 /// not.
 pub fn files_there(source: &Path) -> Vec<String> {
     let mut files = Vec::new();
-    let mut folders: Vec<_> = ["data", "rejects", "_statistics"]
+    let mut folders: Vec<_> = ["data", "rejects", "raw", "_statistics"]
         .map(|folder| source.join(folder))
         .into();
     while let Some(folder) = folders.pop() {
@@ -96,7 +96,10 @@ pub fn files_there(source: &Path) -> Vec<String> {
             let path = entry.expect("a folder can be read").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "parquet") {
+            } else if path
+                .extension()
+                .is_some_and(|end| end == "parquet" || end == "lz4")
+            {
                 let name = path.strip_prefix(source).expect("it lies below");
                 files.push(name.to_string_lossy().into_owned());
             }

@@ -92,7 +92,7 @@ fn commits_all(stream: MemoryStream, lanes: u32, line: f64) -> u64 {
     let handle = start(
         stream,
         lanes,
-        MemoryPlan::least(lanes, STATISTICS),
+        MemoryPlan::least(lanes, STATISTICS, false),
         line,
         folder.path(),
     );
@@ -110,7 +110,7 @@ fn commits_all(stream: MemoryStream, lanes: u32, line: f64) -> u64 {
 #[test]
 fn i6_the_least_budget_holds_under_a_slow_target() {
     let most = commits_all(MemoryStream::new(4, 25_000, arrival, payload), 1, 12e6);
-    let bound = MemoryPlan::least(1, STATISTICS) + MemoryPlan::KEPT_FETCH;
+    let bound = MemoryPlan::least(1, STATISTICS, false) + MemoryPlan::KEPT_FETCH;
     assert!(most <= bound, "{most} of {bound}");
 }
 
@@ -126,6 +126,6 @@ fn i6_readers_that_wait_at_once_all_go_on() {
 fn i6_the_least_budget_holds_for_records_of_10_mib() {
     let stream = MemoryStream::new(16, 2, arrival_at_once, largest_payload);
     let most = commits_all(stream, 1, 1e9);
-    let bound = MemoryPlan::least(1, STATISTICS) + MemoryPlan::KEPT_FETCH;
+    let bound = MemoryPlan::least(1, STATISTICS, false) + MemoryPlan::KEPT_FETCH;
     assert!(most <= bound, "{most} of {bound}");
 }

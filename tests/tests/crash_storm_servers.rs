@@ -15,6 +15,7 @@ fn plan(kinesis: String, batch: usize) -> Plan {
         kinesis,
         kills: 16,
         kills_by_phase: 1,
+        raw_copy: true,
         batch,
         seed: rand::random(),
     }

@@ -121,6 +121,14 @@ fn show(source: &DataSource, verified: &Verified, statistics: bool) {
         line(&format!("  {:>15}  {what}", count(number)));
     }
     line(&format!("  {:>15}  in files", format_size(verified.bytes)));
+    if verified.raw_files > 0 {
+        line(&format!(
+            "  {:>15}  payloads in {} files of the raw copy, {}",
+            count(verified.raw_payloads),
+            count(verified.raw_files),
+            format_size(verified.raw_bytes)
+        ));
+    }
     if statistics {
         line(&format!(
             "  {:>15}  of the objects of statistics say what the files say",

@@ -279,6 +279,11 @@ impl DataSourceBuilder {
         self.number("target.execution_parallelism", u64::from(lanes))
     }
 
+    /// Whether a raw copy is kept: every payload as it was received.
+    pub fn store_raw_data(self, keep: bool) -> Self {
+        self.value("target.store_raw_data", Value::Bool(keep))
+    }
+
     /// Compression of Parquet pages.
     pub fn compression(self, compression: Compression) -> Self {
         let (word, level) = match compression {

@@ -14,7 +14,8 @@ pub const FETCH_EXPANSION: u64 = 3;
 /// The bytes of a file that wait until there are enough for one part of an upload.
 pub const UNSENT_PART_BYTES: u64 = 8 << 20;
 
-/// Files that one window of a lane may have open at once: one of data, one of rejects.
+/// Files that one window of a lane may have open at once: one of data, one of rejects. Where a raw
+/// copy is kept there is one more.
 pub const OPEN_FILES: u64 = 2;
 
 /// Statistics of a source's whole life: those that answers are given from, and those that the next
@@ -36,6 +37,8 @@ pub struct MemoryPlan {
     pub lanes: u32,
     /// Most bytes of one window's statistics; 0 where there are only counters.
     pub statistics: u64,
+    /// Whether a raw copy is kept.
+    pub raw_copy: bool,
     /// Windows that each lane may have open at once.
     pub max_open_windows: u32,
 }
@@ -44,37 +47,36 @@ impl MemoryPlan {
     /// Bytes that one lane keeps for the fetch of the Kinesis shard that holds its watermark.
     pub const KEPT_FETCH: u64 = FETCH_BYTES * FETCH_EXPANSION;
 
-    /// Bytes of files that one open window of one lane may hold without being able to send them.
-    pub const UNSENT_FILES: u64 = OPEN_FILES * UNSENT_PART_BYTES;
-
-    /// Bytes that one open window of one lane may hold, with statistics of so many bytes.
-    pub fn open_window(statistics: u64) -> u64 {
-        Self::UNSENT_FILES + statistics
+    /// Bytes that one open window of one lane may hold without being able to send them: of its files,
+    /// the raw copy's among them or not, and its statistics of so many bytes.
+    pub fn open_window(statistics: u64, raw_copy: bool) -> u64 {
+        (OPEN_FILES + u64::from(raw_copy)) * UNSENT_PART_BYTES + statistics
     }
 
     /// The smallest budget that a number of lanes can live with, with statistics of so many bytes a
     /// window.
-    pub fn least(lanes: u32, statistics: u64) -> u64 {
-        let windows = u64::from(MIN_OPEN_WINDOWS) * Self::open_window(statistics);
+    pub fn least(lanes: u32, statistics: u64, raw_copy: bool) -> u64 {
+        let windows = u64::from(MIN_OPEN_WINDOWS) * Self::open_window(statistics, raw_copy);
         u64::from(lanes) * (Self::KEPT_FETCH + windows) + LIFETIME_STATISTICS * statistics
     }
 
     /// Divides a budget. `None` if it is less than [`MemoryPlan::least`]. Half of what the kept
     /// fetches leave is for open windows, within the two bounds.
-    pub fn new(budget: u64, lanes: u32, statistics: u64) -> Option<Self> {
-        if lanes == 0 || budget < Self::least(lanes, statistics) {
+    pub fn new(budget: u64, lanes: u32, statistics: u64, raw_copy: bool) -> Option<Self> {
+        if lanes == 0 || budget < Self::least(lanes, statistics, raw_copy) {
             return None;
         }
         let each = u64::from(lanes);
         let kept = each * Self::KEPT_FETCH + LIFETIME_STATISTICS * statistics;
         let for_windows = (budget - kept) / 2 / each;
-        let windows = for_windows / Self::open_window(statistics);
+        let windows = for_windows / Self::open_window(statistics, raw_copy);
         let windows = u32::try_from(windows).unwrap_or(u32::MAX);
         let max_open_windows = windows.clamp(MIN_OPEN_WINDOWS, MAX_OPEN_WINDOWS);
         Some(Self {
             budget,
             lanes,
             statistics,
+            raw_copy,
             max_open_windows,
         })
     }
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn the_default_budget_holds_three_lanes_and_four_without_statistics() {
         let windows = |lanes, statistics| {
-            let plan = MemoryPlan::new(256 << 20, lanes, statistics);
+            let plan = MemoryPlan::new(256 << 20, lanes, statistics, false);
             plan.map(|plan| plan.max_open_windows)
         };
         assert_eq!(windows(1, STATISTICS), Some(5));
@@ -100,6 +102,8 @@ mod tests {
         assert_eq!(windows(4, STATISTICS), None);
         assert_eq!((windows(1, 0), windows(4, 0)), (Some(7), Some(2)));
         assert_eq!(windows(5, 0), None);
+        let with_raw_copy = MemoryPlan::new(256 << 20, 2, STATISTICS, true);
+        assert_eq!(with_raw_copy.map(|plan| plan.max_open_windows), Some(2));
     }
 
     proptest! {
@@ -108,12 +112,14 @@ mod tests {
             budget in 0u64..1 << 34,
             lanes in 0u32..64,
             statistics in 0u64..1 << 28,
+            raw_copy: bool,
         ) {
-            match MemoryPlan::new(budget, lanes, statistics) {
-                None => prop_assert!(lanes == 0 || budget < MemoryPlan::least(lanes, statistics)),
+            let least = MemoryPlan::least(lanes, statistics, raw_copy);
+            match MemoryPlan::new(budget, lanes, statistics, raw_copy) {
+                None => prop_assert!(lanes == 0 || budget < least),
                 Some(plan) => {
-                    let windows =
-                        u64::from(plan.max_open_windows) * MemoryPlan::open_window(statistics);
+                    let window = MemoryPlan::open_window(statistics, raw_copy);
+                    let windows = u64::from(plan.max_open_windows) * window;
                     let needed = u64::from(lanes) * (MemoryPlan::KEPT_FETCH + windows)
                         + LIFETIME_STATISTICS * statistics;
                     prop_assert!(needed <= budget);

@@ -156,6 +156,15 @@ const OUT: &[Key] = &[
         example: "2",
     },
     Key {
+        path: "target.store_raw_data",
+        kind: Kind::Bool,
+        default: Default::Value("false"),
+        meaning: "Whether a raw copy is kept: every payload exactly as it was received, in files of \
+                  LZ4 frames of JSON lines beside the rows. They can be read with common tools and \
+                  replayed. May change between two runs.",
+        example: "true",
+    },
+    Key {
         path: "parquet.compression",
         kind: Kind::Choice(COMPRESSIONS),
         default: Default::Value("zstd"),
@@ -328,7 +337,6 @@ const OUT: &[Key] = &[
 pub const PLANNED: &[(&str, &str)] = &[
     ("kinesis.fan_out", "enhanced fan-out"),
     ("target.retention", "retention"),
-    ("target.store_raw_data", "the raw copy"),
     ("engine.serve", "the HTTP side"),
     ("lookup", "lookup tables"),
     ("output", "outputs"),

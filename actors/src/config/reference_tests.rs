@@ -15,7 +15,8 @@ use crate::config::{
 type Entries = Vec<(&'static Key, String)>;
 
 /// Keys that keep text of events: they do not stand beside `hash_columns`.
-const KEEP_TEXT: [&str; 4] = [
+const KEEP_TEXT: [&str; 5] = [
+    "target.store_raw_data",
     "content.json.store_json_as_string",
     "content.json.json_text_field",
     "content.json.keep_nested_text",
@@ -368,7 +369,7 @@ fn generated() -> String {
     for lanes in [1, 2, 4, 8] {
         text.push_str(&format!(
             "| {lanes} | {} |\n",
-            format_size(MemoryPlan::least(lanes, 4 << 20))
+            format_size(MemoryPlan::least(lanes, 4 << 20, false))
         ));
     }
     text

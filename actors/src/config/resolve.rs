@@ -186,11 +186,13 @@ impl Resolver<'_, '_> {
         let connection = self.connection("target.connection")?;
         let execution_parallelism = self.small("target.execution_parallelism")?;
         let checksums = self.value("target.checksums") == Some(Value::Bool(true));
+        let store_raw_data = self.value("target.store_raw_data") == Some(Value::Bool(true));
         Some(TargetSettings {
             url: url?,
             connection,
             execution_parallelism,
             checksums,
+            store_raw_data,
         })
     }
 
@@ -311,9 +313,10 @@ impl Resolver<'_, '_> {
             true => statistics.max_bytes_per_window as u64,
             false => 0,
         };
-        let memory = MemoryPlan::new(budget, lanes, statistics);
+        let raw_copy = self.value("target.store_raw_data") == Some(Value::Bool(true));
+        let memory = MemoryPlan::new(budget, lanes, statistics, raw_copy);
         if memory.is_none() {
-            let least = MemoryPlan::least(lanes, statistics);
+            let least = MemoryPlan::least(lanes, statistics, raw_copy);
             let message = format!(
                 "`{path}` is {}: with {lanes} lane{} it must be at least {}",
                 format_size(budget),
@@ -324,7 +327,7 @@ impl Resolver<'_, '_> {
                 "a lane needs {} for one fetch and {} for each of at least {MIN_OPEN_WINDOWS} open \
                  windows, {} of these for statistics",
                 format_size(MemoryPlan::KEPT_FETCH),
-                format_size(MemoryPlan::open_window(statistics)),
+                format_size(MemoryPlan::open_window(statistics, raw_copy)),
                 format_size(statistics),
             );
             // Where the budget is the default, the lanes are what was written.

@@ -3,9 +3,11 @@
 use shardmill_engine::decode::{ContentOptions, HashKey, ShapeOptions, StoreJson};
 
 use super::resolve::Resolver;
+use super::value::Value;
 
 const HASH_COLUMNS: &str = "content.hash_columns";
 const HASH_KEY: &str = "content.hash_key";
+const RAW_COPY: &str = "target.store_raw_data";
 
 /// Options and the keys that they are made of.
 const LISTS: [(&str, &str); 3] = [
@@ -76,11 +78,13 @@ impl Resolver<'_, '_> {
         None
     }
 
-    /// A column that keeps text of an event would hold in clear what others hash.
+    /// What keeps payloads, or text of an event, would hold in clear what a column hashes.
     pub(super) fn keeps_no_text(&mut self, options: &ContentOptions) -> bool {
         let of_format = options.effective();
         let keeper = if !of_format.shape.hashes() {
             return true;
+        } else if self.value(RAW_COPY) == Some(Value::Bool(true)) {
+            RAW_COPY
         } else if of_format.json.store_json_as_string != StoreJson::No {
             "content.json.store_json_as_string"
         } else if of_format.json.keep_nested_text {
@@ -91,7 +95,7 @@ impl Resolver<'_, '_> {
             return true;
         };
         let message = format!(
-            "`{keeper}` keeps the text of events, in which the values of `{HASH_COLUMNS}` would \
+            "`{keeper}` keeps what was received, in which the values of `{HASH_COLUMNS}` would \
              stand in clear"
         );
         let help = Some("take one of them out".to_owned());

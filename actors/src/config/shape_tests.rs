@@ -64,3 +64,14 @@ fn what_is_wrong_is_named(#[case] content: &str, #[case] key: &str, #[case] mess
         "{text}"
     );
 }
+
+#[test]
+fn a_raw_copy_would_hold_in_clear_what_is_hashed() {
+    let error = builder(ContentFormat::Json)
+        .hash_columns(["a"], "b5d1c9f04a7e4f6c8d20")
+        .store_raw_data(true)
+        .build()
+        .unwrap_err();
+    assert!(error.to_string().contains("stand in clear"), "{error}");
+    assert_eq!(error.problems()[0].key, "target.store_raw_data");
+}

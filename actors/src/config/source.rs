@@ -82,6 +82,8 @@ pub struct TargetSettings {
     pub execution_parallelism: u32,
     /// Whether checksums of bodies are sent to S3 and checked.
     pub checksums: bool,
+    /// Whether a raw copy is kept.
+    pub store_raw_data: bool,
 }
 
 /// The place of a target. The files of a data source lie below its name there.

@@ -292,7 +292,7 @@ fn a_budget_that_is_too_small_says_the_least_that_would_do() {
     let small = with("", "[engine]\nmemory_budget = \"32 MiB\"");
     let problem = only_problem(&small);
     assert_eq!(problem.code, "config.memory_budget");
-    let least = format_size(MemoryPlan::least(1, 4 << 20));
+    let least = format_size(MemoryPlan::least(1, 4 << 20, false));
     assert!(
         problem.message.ends_with(&format!("at least {least}")),
         "{}",
@@ -304,7 +304,7 @@ fn a_budget_that_is_too_small_says_the_least_that_would_do() {
         MIN_OPEN_WINDOWS
     );
 
-    let bare = format_size(MemoryPlan::least(1, 0));
+    let bare = format_size(MemoryPlan::least(1, 0, false));
     let bare = format!("[engine]\nmemory_budget = \"{bare}\"\n");
     assert_eq!(only_problem(&with("", &bare)).code, "config.memory_budget");
     let bare = with("", &format!("{bare}[statistics]\nreal_time = false"));

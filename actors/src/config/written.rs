@@ -129,6 +129,7 @@ impl DataSource {
             "target.execution_parallelism",
             target.execution_parallelism.into(),
         );
+        put("target.store_raw_data", target.store_raw_data.into());
         self.of_files(&mut put);
         let statistics = &self.statistics;
         put("statistics.real_time", statistics.real_time.into());

@@ -104,9 +104,9 @@ impl Lane {
     ) -> Self {
         let claim = log.claim();
         let name = format!("lane {}", claim.lane);
-        let max_open_windows = context.settings.max_open_windows;
         let limits = LaneLimits {
-            max_open_windows,
+            max_open_windows: context.settings.max_open_windows,
+            raw_copy: context.settings.decode.raw_copy,
             end: context.settings.finish.end(),
         };
         let flow = LaneFlow::new(claim, log.state(), limits);

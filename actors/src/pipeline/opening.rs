@@ -93,6 +93,7 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Option<Opened>, 
         limits: settings.decode.limits.clone(),
         content,
         hash_key: settings.decode.hash_key.clone(),
+        raw_copy: settings.decode.raw_copy,
     }));
     // Nothing depends on it, so no failure of it matters.
     if let Err(error) = keep_preview(&context, &logs, preview).await {

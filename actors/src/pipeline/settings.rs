@@ -98,7 +98,10 @@ impl Settings {
             window_length: source.window_length(),
             max_open_windows: source.engine().memory.max_open_windows,
             wait_for_data: source.content().wait_for_data,
-            decode: Arc::new(decode_plan(source.content())),
+            decode: Arc::new(DecodePlan {
+                raw_copy: source.target().store_raw_data,
+                ..decode_plan(source.content())
+            }),
             parquet: source.parquet().clone(),
             statistics: pane_limits(source.statistics()),
             progress_interval: window.min(minute),
@@ -121,7 +124,7 @@ pub(crate) fn pane_limits(statistics: &StatisticsSettings) -> PaneLimits {
     }
 }
 
-/// What a configuration tells decoders.
+/// What a configuration tells decoders, without a raw copy.
 pub(crate) fn decode_plan(content: &ContentSettings) -> DecodePlan {
     DecodePlan {
         limits: DecodeLimits {
@@ -131,6 +134,7 @@ pub(crate) fn decode_plan(content: &ContentSettings) -> DecodePlan {
         },
         content: content.options.clone(),
         hash_key: content.hash_key.clone(),
+        raw_copy: false,
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
-use shardmill_engine::log::{Commit, LaneLog};
+use shardmill_engine::log::{Commit, DataFile, LaneLog};
 use shardmill_engine::ports::ShardFilter;
 use shardmill_engine::rollup::Reach;
 use shardmill_engine::source::{Lineage, Offer};
@@ -414,8 +414,8 @@ impl Source {
 
     fn note_commit(&self, commit: &Commit) {
         self.context.meter.set_preview(None);
-        let files = commit.files.iter().chain(&commit.rejects);
-        let (files, bytes) = files.fold((0, 0), |(files, bytes), file| {
+        let files = commit.all_files();
+        let (files, bytes) = files.fold((0, 0), |(files, bytes), (_, file)| {
             (files + 1, bytes + file.bytes)
         });
         let meter = &self.context.meter;
@@ -438,6 +438,7 @@ impl Source {
         let Committed { claim, commit } = committed;
         let length = self.context.settings.window_length;
         let rows = commit.files.iter().map(|file| file.rows).sum();
+        let names = |files: &[DataFile]| files.iter().map(|file| file.name.clone()).collect();
         let told = CommittedWindow {
             source: self.context.settings.name.clone(),
             lane: claim.lane.0,
@@ -446,12 +447,9 @@ impl Source {
                 .closed_through
                 .map(|window| length.start_of(window.next())),
             rows,
-            files: commit.files.iter().map(|file| file.name.clone()).collect(),
-            rejects: commit
-                .rejects
-                .iter()
-                .map(|file| file.name.clone())
-                .collect(),
+            files: names(&commit.files),
+            rejects: names(&commit.rejects),
+            raw: names(&commit.raw),
         };
         // Nobody may have subscribed.
         let _ = self.commits.send(told);

@@ -52,7 +52,9 @@ struct Unsent {
 impl Unsent {
     fn push(&mut self, bytes: Bytes, credit: Credit) {
         self.len += bytes.len();
-        self.chunks.push(bytes);
+        if !bytes.is_empty() {
+            self.chunks.push(bytes);
+        }
         self.credits.push(credit);
     }
 

@@ -1,6 +1,7 @@
-//! The window writer: one lane's file of one window.
+//! The window writer: one lane's files of one window.
 //!
-//! Does: hands batches to the encoder on the worker threads, and what is encoded to the uploaders.
+//! Does: hands batches to the encoder on the worker threads, and what is encoded, and the frames of
+//! the raw copy, to the uploaders.
 //! Does not own: when the window closes, or how Parquet is made. Receives: decoded batches in
 //! Kinesis order, the order to encode early, the order to finish. Emits: the window's files, once,
 //! as the answer to the last. Bound: the batches' credit. On failure: the answer is an error, and
@@ -10,10 +11,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
+use bytes::Bytes;
 use shardmill_engine::log::{DataFile, Guard, names};
-use shardmill_engine::parquet::{FileChunk, WindowEncoder};
+use shardmill_engine::parquet::{FileChunk, FinishedFile, WindowEncoder};
 use shardmill_engine::schema::Schema;
-use shardmill_engine::types::{ClaimRef, DecodedBatch, FileKind, Window};
+use shardmill_engine::types::{ClaimRef, DecodedBatch, FileKind, RawCopy, Window};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -25,9 +27,13 @@ use crate::error::Error;
 
 /// Batches of the window, in Kinesis order. Answered when they are taken over, with the bytes that
 /// the writer holds unencoded.
-#[derive(Message)]
+#[derive(Default, Message)]
 #[rtype(result = "usize")]
-pub(crate) struct Add(pub Vec<Arc<DecodedBatch>>);
+pub(crate) struct Add {
+    pub batches: Vec<Arc<DecodedBatch>>,
+    /// Their payloads for the raw copy, in the same order.
+    pub raw: Vec<RawCopy>,
+}
 
 /// Credit is low: encode what is held. Answered at once.
 #[derive(Message)]
@@ -49,6 +55,7 @@ pub(crate) struct Abandon;
 pub(crate) struct WindowFiles {
     pub files: Vec<DataFile>,
     pub rejects: Vec<DataFile>,
+    pub raw: Vec<DataFile>,
     /// The remembered schema with what this window added to it.
     pub schema: Arc<Schema>,
 }
@@ -72,7 +79,12 @@ pub(crate) struct WindowWriter {
     finish: Option<oneshot::Sender<Result<WindowFiles, Error>>>,
     schema: Arc<Schema>,
     uploads: BTreeMap<(FileKind, u32), FileLane>,
+    /// What the raw file has so far; its frames are with the uploader already.
+    raw: FinishedFile,
 }
+
+/// The raw copy is never more than one file, however its window's data is cut.
+const RAW_PART: u32 = 0;
 
 impl WindowWriter {
     pub(crate) fn new(
@@ -98,6 +110,11 @@ impl WindowWriter {
             finish: None,
             schema: remembered,
             uploads: BTreeMap::new(),
+            raw: FinishedFile {
+                rows: 0,
+                bytes: 0,
+                schema: None,
+            },
         }
     }
 
@@ -185,7 +202,32 @@ impl WindowWriter {
         let _ = lane.chunks.send(chunk);
     }
 
+    fn add_raw(&mut self, raw: RawCopy) {
+        self.raw.rows += raw.payloads;
+        self.raw.bytes += raw.frames.len() as u64;
+        self.forward(FileChunk {
+            kind: FileKind::Raw,
+            part: RAW_PART,
+            bytes: raw.frames,
+            credit: raw.credit,
+            finished: None,
+        });
+    }
+
+    fn finish_raw(&mut self) {
+        if self.raw.rows > 0 {
+            self.forward(FileChunk {
+                kind: FileKind::Raw,
+                part: RAW_PART,
+                bytes: Bytes::new(),
+                credit: self.context.budget.charge(0),
+                finished: Some(self.raw.clone()),
+            });
+        }
+    }
+
     fn await_uploads(&mut self, ctx: &mut Context<Self>) {
+        self.finish_raw();
         self.context
             .meter
             .actor(&self.name, "uploading", self.uploads.len());
@@ -212,10 +254,10 @@ impl WindowWriter {
                     bytes: finished.bytes,
                     schema: finished.schema,
                 };
-                if kind == FileKind::Rejects {
-                    files.rejects.push(file);
-                } else {
-                    files.files.push(file);
+                match kind {
+                    FileKind::Rejects => files.rejects.push(file),
+                    FileKind::Raw => files.raw.push(file),
+                    FileKind::Data | FileKind::Statistics => files.files.push(file),
                 }
             }
             Ok(files)
@@ -260,8 +302,11 @@ impl Actor for WindowWriter {
 impl Handler<Add> for WindowWriter {
     type Result = usize;
 
-    fn handle(&mut self, Add(batches): Add, ctx: &mut Self::Context) -> usize {
+    fn handle(&mut self, Add { batches, raw }: Add, ctx: &mut Self::Context) -> usize {
         self.inbox.extend(batches);
+        for raw in raw {
+            self.add_raw(raw);
+        }
         self.turn(ctx);
         let held: usize = self.inbox.iter().map(|batch| batch.credit.bytes()).sum();
         held + self

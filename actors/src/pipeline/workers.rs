@@ -41,6 +41,8 @@ pub(crate) struct DecodePlan {
     pub limits: DecodeLimits,
     pub content: ContentOptions,
     pub hash_key: Option<HashKey>,
+    /// Whether batches carry their payloads as they were received.
+    pub raw_copy: bool,
 }
 
 struct DecodeJob {
@@ -229,6 +231,7 @@ impl Worker {
         let made = || {
             Decoder::with_schemas(plan.limits.clone(), &plan.content, schemas)
                 .with_hash_key(plan.hash_key.clone())
+                .with_raw_copy(plan.raw_copy)
         };
         let decoder = self.decoders.entry(source).or_insert_with(made);
         let budget = &self.budget;

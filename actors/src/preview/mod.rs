@@ -162,6 +162,7 @@ async fn decoded(
             limits,
             content,
             hash_key,
+            ..
         } = plan;
         report::preview_with(&payloads, &content, hints, &limits, lookup, hash_key)
     });

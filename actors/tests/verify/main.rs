@@ -1,5 +1,6 @@
 //! `verify` on a target that is right, and on the same target damaged in every way that it knows.
 
+mod raw;
 mod statistics;
 
 use std::collections::BTreeMap;

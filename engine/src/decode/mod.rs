@@ -79,6 +79,7 @@ pub use self::shape::{HashKey, ShapeOptions};
 use self::sink::{Sink, Taken};
 pub use self::xml::XmlOptions;
 use crate::budget::{Budget, Credit};
+use crate::raw_copy::Framer;
 use crate::types::{
     Counts, DecodedBatch, Payload, PayloadBatch, Reject, RejectCode, Rows, SchemaId,
 };
@@ -139,6 +140,8 @@ pub struct Decoder {
     format: Box<dyn Format>,
     shape: ShapeOptions,
     shaper: Shaper,
+    /// Where a raw copy of the payloads is kept.
+    raw: Option<Framer>,
 }
 
 impl Decoder {
@@ -162,6 +165,7 @@ impl Decoder {
             format,
             shaper: Shaper::new(&content.shape, None),
             shape: content.shape.clone(),
+            raw: None,
         }
     }
 
@@ -172,6 +176,12 @@ impl Decoder {
             shaper: Shaper::new(&self.shape, key),
             ..self
         }
+    }
+
+    /// The same, and batches carry their payloads as they were received where `keep` is set.
+    pub fn with_raw_copy(mut self, keep: bool) -> Self {
+        self.raw = keep.then(Framer::default);
+        self
     }
 
     /// Decodes a batch. Never fails: what cannot be decoded is a reject, and a payload that makes
@@ -219,6 +229,8 @@ impl Decoder {
                 .sum(),
             ..decoded.counts
         };
+        let raw = self.raw.as_mut();
+        let raw = raw.and_then(|framer| framer.frame(&head.shard, &payloads, budget));
         // While both are in memory both are charged.
         let made = budget.charge(decoded.memory_size());
         drop((payloads, held));
@@ -229,6 +241,7 @@ impl Decoder {
             rows: decoded.rows,
             rejects: decoded.rejects,
             counts,
+            raw,
             credit,
         })
     }

@@ -265,10 +265,16 @@ fn cuts(state: &LaneState, commit: &Commit) -> Result<(), EntryFault> {
 fn counts(commit: &Commit) -> Result<(), EntryFault> {
     let counts = commit.ranges.values().map(|range| range.counts);
     let rows = sum(counts.clone().map(|counts| counts.rows));
-    let rejects = sum(counts.map(|counts| counts.rejects));
+    let rejects = sum(counts.clone().map(|counts| counts.rejects));
+    // A raw copy is kept or not; where it is kept it has everything.
+    let payloads = match commit.raw.is_empty() {
+        true => 0,
+        false => sum(counts.map(|counts| counts.payloads)),
+    };
     for (what, files, ranges) in [
         ("rows", &commit.files, rows),
         ("rejects", &commit.rejects, rejects),
+        ("payloads", &commit.raw, payloads),
     ] {
         let files = sum(files.iter().map(|file| file.rows));
         if files != ranges {
@@ -529,6 +535,11 @@ mod tests {
         assert_eq!(code(statistics(data)), Some("log.foreign_file"));
         assert_eq!(code(|c| c.files[0].rows = 2), Some("log.counts"));
         assert_eq!(code(|c| c.rejects.clear()), Some("log.counts"));
+        let raw = |payloads| move |c: &mut Commit| c.raw = vec![file(FileKind::Raw, 10, payloads)];
+        assert_eq!(code(raw(2)), None);
+        assert_eq!(code(raw(1)), Some("log.counts"));
+        let data = |c: &mut Commit| c.raw = vec![file(FileKind::Data, 10, 2)];
+        assert_eq!(code(data), Some("log.foreign_file"));
     }
 
     #[test]

@@ -125,7 +125,7 @@ pub enum EntryFault {
     /// The files do not hold what the ranges count.
     #[error("the {what} of the files are {files}, those of the ranges {ranges}")]
     Counts {
-        /// Rows or rejects.
+        /// Rows, rejects or payloads.
         what: &'static str,
         /// As the files say.
         files: u64,

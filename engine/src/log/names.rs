@@ -119,11 +119,12 @@ pub fn file(
     let folder = hour_folder(kind, window_length.start_of(window));
     let ClaimRef { epoch, lane, claim } = claim;
     format!(
-        "{folder}W{window:012}-E{epoch:06}-L{lane:04}-C{claim:010}-P{part:04}{PARQUET}",
+        "{folder}W{window:012}-E{epoch:06}-L{lane:04}-C{claim:010}-P{part:04}{extension}",
         window = window.0,
         epoch = epoch.0,
         lane = lane.0,
         claim = claim.0,
+        extension = kind.extension(),
     )
 }
 
@@ -147,7 +148,8 @@ impl FileName {
         let kind = FileKind::ALL
             .into_iter()
             .find(|kind| kind.folder() == folder)?;
-        let stem = rest.rsplit('/').next()?.strip_suffix(PARQUET)?;
+        let stem = rest.rsplit('/').next()?;
+        let stem = stem.strip_suffix(kind.extension())?;
         // A window before 1970 has a minus sign, so the stem is not simply split at each `-`.
         let (window, stem) = stem.strip_prefix('W')?.split_once("-E")?;
         let (epoch, stem) = stem.split_once("-L")?;
@@ -224,6 +226,11 @@ mod tests {
             name,
             "data/date=2026-11-22/hour=10/W000029922363-E000001-L0002-C0000000017-P0003.parquet"
         );
+        let name = file(FileKind::Raw, WindowLength::MINUTE, claim, window, 0);
+        assert_eq!(
+            name,
+            "raw/date=2026-11-22/hour=10/W000029922363-E000001-L0002-C0000000017-P0000.jsonl.lz4"
+        );
     }
 
     #[test]
@@ -250,6 +257,8 @@ mod tests {
             "notes/date=2026-11-22/hour=10/W1-E1-L0-C1-P0.parquet",
             "data/date=2026-11-22/hour=10/W1-E1-L0-C1.parquet",
             "data/date=2026-11-22/hour=10/W1-E1-L0-C1-P0.parquet.tmp",
+            "data/date=2026-11-22/hour=10/W1-E1-L0-C1-P0.jsonl.lz4",
+            "raw/date=2026-11-22/hour=10/W1-E1-L0-C1-P0.parquet",
         ] {
             assert_eq!(FileName::parse(name), None, "{name}");
         }
@@ -259,9 +268,9 @@ mod tests {
         #[test]
         fn what_a_name_says_is_read_back(
             window in -1_000_000_000i64..100_000_000_000,
-            epoch: u64, lane: u32, claim: u64, part: u32, rejects: bool,
+            epoch: u64, lane: u32, claim: u64, part: u32, kind in 0..FileKind::ALL.len(),
         ) {
-            let kind = if rejects { FileKind::Rejects } else { FileKind::Data };
+            let kind = FileKind::ALL[kind];
             let claim = ClaimRef {
                 epoch: Epoch(epoch), lane: LaneId(lane), claim: ClaimNumber(claim),
             };

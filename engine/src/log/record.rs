@@ -257,6 +257,9 @@ pub struct Commit {
     pub files: Vec<DataFile>,
     /// Files of rejects.
     pub rejects: Vec<DataFile>,
+    /// Files of the raw copy; none where none was kept. Their rows are payloads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raw: Vec<DataFile>,
     /// The statistics of what the commit covers; `None` where there is nothing to say, and in
     /// commits of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -288,11 +291,20 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// The names of all that it made true: files, files of rejects, statistics.
+    /// All its files, each with what it holds.
+    pub fn all_files(&self) -> impl Iterator<Item = (FileKind, &DataFile)> {
+        let kinds = [
+            (FileKind::Data, &self.files),
+            (FileKind::Rejects, &self.rejects),
+            (FileKind::Raw, &self.raw),
+        ];
+        let kinds = kinds.into_iter();
+        kinds.flat_map(|(kind, files)| files.iter().map(move |file| (kind, file)))
+    }
+
+    /// The names of all that it made true: files of every kind, statistics.
     pub fn names(&self) -> impl Iterator<Item = (FileKind, &str, Window)> {
-        let data = self.files.iter().map(|file| (FileKind::Data, file));
-        let rejects = self.rejects.iter().map(|file| (FileKind::Rejects, file));
-        let files = data.chain(rejects);
+        let files = self.all_files();
         let files = files.map(|(kind, file)| (kind, file.name.as_str(), file.window));
         let statistics = self.statistics.iter();
         let statistics = statistics.map(|object| {
@@ -317,18 +329,18 @@ impl Commit {
     }
 }
 
-/// One Parquet file that a commit names.
+/// One file that a commit names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
     /// Name below the source.
     pub name: String,
     /// The window of all its rows.
     pub window: Window,
-    /// Rows.
+    /// Rows; payloads in a file of the raw copy.
     pub rows: u64,
     /// Length in bytes.
     pub bytes: u64,
-    /// Schema of its event fields; `None` for a file of rejects.
+    /// Schema of its event fields; `None` for files that are not data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Arc<Schema>>,
 }

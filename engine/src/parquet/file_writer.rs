@@ -34,7 +34,7 @@ pub struct FileChunk {
     pub kind: FileKind,
     /// Which file of this kind and window, from 0.
     pub part: u32,
-    /// The bytes; not empty.
+    /// The bytes; only the last chunk of a file may have none.
     pub bytes: Bytes,
     /// Credit for `bytes`.
     pub credit: Credit,
@@ -45,12 +45,12 @@ pub struct FileChunk {
 /// A file whose last byte has been given out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinishedFile {
-    /// Rows.
+    /// Rows; payloads in a file of the raw copy.
     pub rows: u64,
     /// Length in bytes.
     pub bytes: u64,
     /// The schema that was inferred of the event fields: of those in this file, and of those that
-    /// were known before it. [`Schema::in_file`] of it is how they are stored. `None` for rejects.
+    /// were known before it. [`Schema::in_file`] of it is how they are stored. `None` for others.
     pub schema: Option<Arc<Schema>>,
 }
 

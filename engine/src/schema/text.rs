@@ -64,8 +64,14 @@ pub fn write_null(out: &mut Vec<u8>) {
 
 /// Writes a quoted string.
 pub fn write_string(out: &mut Vec<u8>, value: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
+    write_escaped(out, value);
+    out.push(b'"');
+}
+
+/// Writes what stands between the quotes of a string, or a piece of it.
+pub fn write_escaped(out: &mut Vec<u8>, value: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = value.as_bytes();
     let mut written = 0;
     for (at, &byte) in bytes.iter().enumerate() {
@@ -89,7 +95,6 @@ pub fn write_string(out: &mut Vec<u8>, value: &str) {
         }
     }
     out.extend_from_slice(&bytes[written..]);
-    out.push(b'"');
 }
 
 /// Writes bytes as a string.

@@ -250,6 +250,17 @@ impl Rows {
     }
 }
 
+/// The payloads of a batch as the raw copy has them.
+#[derive(Debug)]
+pub struct RawCopy {
+    /// Whole LZ4 frames.
+    pub frames: Bytes,
+    /// Payloads in them.
+    pub payloads: u64,
+    /// Credit for `frames`.
+    pub credit: Credit,
+}
+
 /// One payload batch, decoded. Rows and rejects together account for every payload of the batch,
 /// but for those counted as empty.
 #[derive(Debug)]
@@ -264,6 +275,8 @@ pub struct DecodedBatch {
     pub rejects: Vec<Reject>,
     /// What the batch held.
     pub counts: Counts,
+    /// Its payloads as they were received, where a raw copy is kept and there are any.
+    pub raw: Option<RawCopy>,
     /// Memory of rows and rejects; given back when the batch is dropped.
     pub credit: Credit,
 }

@@ -9,20 +9,36 @@ pub enum FileKind {
     Data,
     /// Rejects.
     Rejects,
+    /// The raw copy: payloads as they were received.
+    Raw,
     /// Statistics of a window.
     Statistics,
 }
 
 impl FileKind {
     /// Every kind, in the order of their folders' names.
-    pub const ALL: [FileKind; 3] = [FileKind::Statistics, FileKind::Data, FileKind::Rejects];
+    pub const ALL: [FileKind; 4] = [
+        FileKind::Statistics,
+        FileKind::Data,
+        FileKind::Raw,
+        FileKind::Rejects,
+    ];
 
     /// The folder below the source.
     pub fn folder(self) -> &'static str {
         match self {
             FileKind::Data => "data",
             FileKind::Rejects => "rejects",
+            FileKind::Raw => "raw",
             FileKind::Statistics => "_statistics",
+        }
+    }
+
+    /// The end of its files' names.
+    pub fn extension(self) -> &'static str {
+        match self {
+            FileKind::Data | FileKind::Rejects | FileKind::Statistics => ".parquet",
+            FileKind::Raw => crate::raw_copy::EXTENSION,
         }
     }
 }

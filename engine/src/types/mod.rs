@@ -11,7 +11,7 @@ mod position;
 mod registry;
 mod window;
 
-pub use batch::{Counts, DecodedBatch, Reject, RejectCode, Rows};
+pub use batch::{Counts, DecodedBatch, RawCopy, Reject, RejectCode, Rows};
 pub use control::{ReadFrom, ShardCut, ShardEnd, Watermark};
 pub use file::FileKind;
 pub use identity::{ClaimNumber, ClaimRef, Epoch, Generation, KinesisShardId, LaneId, ProcessId};

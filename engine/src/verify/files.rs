@@ -2,11 +2,11 @@
 
 use arrow_schema::{DataType as ArrowType, Field, Schema as ArrowSchema};
 
-use super::Verified;
 use super::reading::{ParquetFile, Target};
 use super::rows::Identities;
 use super::statistics::Fresh;
 use super::violation::{VerifyError, Violation};
+use super::{Verified, raw};
 use crate::log::{Commit, DataFile};
 use crate::schema::{Schema, file_field_name};
 use crate::types::{FileKind, RejectCode, WindowLength};
@@ -48,6 +48,7 @@ pub(super) async fn check(
         verified.rows += rows;
         count(verified, file);
     }
+    raw::check(target, window_length, entry, commit, verified).await?;
     let counts = commit.counts();
     verified.payloads += counts.payloads;
     verified.empty += counts.empty;

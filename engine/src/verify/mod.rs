@@ -4,7 +4,7 @@
 //! What is checked: entries follow from one another (ranges that join, windows in order, claims);
 //! epochs begin as the ones before them ended; every Kinesis shard enters once; files are there
 //! with the length, rows and schema that their commit says; every row and reject lies in the range
-//! of its commit and is there once; payloads are all accounted for; checkpoints say what the log
+//! of its commit and is there once; payloads are all accounted for; a raw copy has every payload once; checkpoints say what the log
 //! says; and what no commit names does not outlive the clean-up that had to remove it.
 //!
 //! Memory does not grow with the data: one row group, 16 bytes for each reject of one commit, and
@@ -13,6 +13,7 @@
 mod files;
 mod history;
 mod leftovers;
+mod raw;
 mod reading;
 mod rows;
 mod statistics;
@@ -47,6 +48,12 @@ pub struct Verified {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Files of the raw copy that commits name.
+    pub raw_files: u64,
+    /// Their bytes.
+    pub raw_bytes: u64,
+    /// Payloads read in them.
+    pub raw_payloads: u64,
     /// Objects of statistics that commits name.
     pub statistics_objects: u64,
     /// Their bytes.

@@ -37,10 +37,10 @@ struct ShardIdentities<'c> {
 
 /// A row's or a reject's place in its Kinesis shard.
 #[derive(Clone, Copy)]
-struct Place<'p> {
-    sequence: &'p str,
-    subsequence: i64,
-    index: i32,
+pub(super) struct Place<'p> {
+    pub(super) sequence: &'p str,
+    pub(super) subsequence: i64,
+    pub(super) index: i32,
 }
 
 impl fmt::Display for Place<'_> {
@@ -59,7 +59,7 @@ impl fmt::Display for Place<'_> {
 
 /// The place seen last; no sequence number before the first one.
 #[derive(Default)]
-struct Last {
+pub(super) struct Last {
     sequence: String,
     subsequence: i64,
     index: i32,
@@ -67,7 +67,7 @@ struct Last {
 
 impl Last {
     /// How the last place compares with the next one; `None` before the first.
-    fn order(&self, next: Place<'_>) -> Option<Ordering> {
+    pub(super) fn order(&self, next: Place<'_>) -> Option<Ordering> {
         let order = compare(&self.sequence, next.sequence)
             .then(self.subsequence.cmp(&next.subsequence))
             .then(self.index.cmp(&next.index));
@@ -75,7 +75,7 @@ impl Last {
     }
 
     /// Goes to the next place; whether it is of another payload.
-    fn move_to(&mut self, next: Place<'_>) -> bool {
+    pub(super) fn move_to(&mut self, next: Place<'_>) -> bool {
         let same_record = self.sequence == next.sequence;
         if !same_record {
             next.sequence.clone_into(&mut self.sequence);
@@ -273,7 +273,7 @@ impl<'c> Identities<'c> {
 }
 
 /// Whether (from, to] holds a sequence number.
-fn covers(range: &ShardRange, sequence: &str) -> bool {
+pub(super) fn covers(range: &ShardRange, sequence: &str) -> bool {
     let above = match &range.from {
         Position::At(from) => compare(sequence, from.as_str()).is_gt(),
         Position::Start | Position::Horizon => true,

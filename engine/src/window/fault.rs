@@ -70,20 +70,17 @@ pub enum LaneFault {
     },
     /// The files do not hold what the ranges say.
     #[error(
-        "window {window}: its files hold {file_rows} rows and {file_rejects} rejects, but the batches \
-         that arrived hold {rows} and {rejects}"
+        "window {window}: its files hold {files} {what}, but the batches that arrived {batches}"
     )]
     FilesDiffer {
         /// The window.
         window: Window,
-        /// Rows in data files.
-        file_rows: u64,
-        /// Rows in files of rejects.
-        file_rejects: u64,
-        /// Rows in batches.
-        rows: u64,
-        /// Rejects in batches.
-        rejects: u64,
+        /// What of.
+        what: &'static str,
+        /// In files.
+        files: u64,
+        /// In batches.
+        batches: u64,
     },
 }
 

@@ -20,6 +20,8 @@ pub struct LaneLimits {
     /// The end of the reading (`end_read_at`): Kinesis shards that were cut there, or later, are
     /// not read.
     pub end: Option<TimestampMs>,
+    /// Whether a raw copy is kept: then no commit goes without its payloads.
+    pub raw_copy: bool,
 }
 
 /// A lane's live tip under one claim: what has been read and is not committed yet.
@@ -428,7 +430,7 @@ impl LaneFlow {
     /// The commit of what has arrived in `window`, after `closed_through` is set.
     fn commit_window(&mut self, window: Window, files: CommitFiles) -> Result<Commit, LaneFault> {
         let pending = self.windows.remove(&window).unwrap_or_default();
-        pending.check(window, &files)?;
+        pending.check(window, &files, self.limits.raw_copy)?;
         let mut ranges = BTreeMap::new();
         for (shard, stretch) in pending.stretches {
             let Some(flow) = self.shards.get_mut(&shard) else {
@@ -448,6 +450,7 @@ impl LaneFlow {
         let commit = Commit {
             files: files.files,
             rejects: files.rejects,
+            raw: files.raw,
             ranges,
             format: files.format,
             schema: files.schema,

@@ -16,6 +16,8 @@ pub struct CommitFiles {
     pub files: Vec<DataFile>,
     /// Files of rejects.
     pub rejects: Vec<DataFile>,
+    /// Files of the raw copy.
+    pub raw: Vec<DataFile>,
     /// The remembered schema, if this window changed it.
     pub schema: Option<Arc<Schema>>,
     /// The format decision in force.
@@ -63,22 +65,33 @@ impl Pending {
     }
 
     /// The files must hold exactly what the batches held, or a message got lost on its way.
-    pub(super) fn check(&self, window: Window, files: &CommitFiles) -> Result<(), LaneFault> {
+    pub(super) fn check(
+        &self,
+        window: Window,
+        files: &CommitFiles,
+        raw_copy: bool,
+    ) -> Result<(), LaneFault> {
         let counts = self.counts();
         let rows = |files: &[DataFile]| -> u64 {
             let of_window = files.iter().filter(|file| file.window == window);
             of_window.map(|file| file.rows).sum()
         };
-        let (file_rows, file_rejects) = (rows(&files.files), rows(&files.rejects));
-        if (file_rows, file_rejects) == (counts.rows, counts.rejects) {
-            return Ok(());
+        let payloads = if raw_copy { counts.payloads } else { 0 };
+        for (what, files, batches) in [
+            ("rows", &files.files, counts.rows),
+            ("rejects", &files.rejects, counts.rejects),
+            ("payloads of the raw copy", &files.raw, payloads),
+        ] {
+            let files = rows(files);
+            if files != batches {
+                return Err(LaneFault::FilesDiffer {
+                    window,
+                    what,
+                    files,
+                    batches,
+                });
+            }
         }
-        Err(LaneFault::FilesDiffer {
-            window,
-            file_rows,
-            file_rejects,
-            rows: counts.rows,
-            rejects: counts.rejects,
-        })
+        Ok(())
     }
 }

@@ -282,8 +282,7 @@ impl Checker {
     }
 
     fn check_files(&mut self, name: &str, claim: ClaimRef, commit: &Commit, objects: &Objects) {
-        let files = commit.files.iter().chain(&commit.rejects);
-        let files = files.map(|file| file.bytes);
+        let files = commit.all_files().map(|(_, file)| file.bytes);
         let statistics = commit.statistics.iter().map(|object| object.bytes);
         for ((_, file, window), bytes) in commit.names().zip(files.chain(statistics)) {
             let there = objects.get(file).map(|body| body.len() as u64);

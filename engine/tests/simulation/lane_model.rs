@@ -92,7 +92,8 @@ pub async fn leave_behind(process: &Process, lane: &LaneLog) -> Result<(), LogEr
     };
     for ahead in 1..=process.world.random(|random| random.between(0, 3)) {
         let window = Window(closed.0 + ahead);
-        let kind = [FileKind::Data, FileKind::Statistics][usize::from(process.chance(3))];
+        let kinds = [FileKind::Data, FileKind::Statistics, FileKind::Raw];
+        let kind = kinds[process.world.random(|random| random.below(kinds.len()))];
         put_file(process, lane, kind, window, 0, 1).await?;
     }
     Ok(())
@@ -319,6 +320,12 @@ async fn put_files(
     if rejects > 0 {
         let file = put_file(process, lane, FileKind::Rejects, window, 0, rejects).await?;
         commit.rejects.push(file);
+    }
+    let counts = commit.counts();
+    if counts.payloads > 0 && process.chance(2) {
+        let payloads = counts.payloads;
+        let file = put_file(process, lane, FileKind::Raw, window, 0, payloads).await?;
+        commit.raw.push(file);
     }
     if !process.chance(4) {
         let object = put_file(process, lane, FileKind::Statistics, window, 0, rows).await?;

@@ -106,6 +106,7 @@ fn habits(random: &mut Random, start: Option<i64>) -> Habits {
         restart_lane: [0, 1, 3][random.below(3)],
         stop: [0, 100, 1_000][random.below(3)],
         expire: [0, 0, 30][random.below(3)],
+        raw_copy: false,
         decode: random.between(1, 3_000),
         rest: random.between(50, 2_000),
         progress_every: random.between(500, 20_000),
@@ -212,6 +213,7 @@ impl History {
                 let habits = Habits {
                     lanes: self.lanes(),
                     end: self.some_end(),
+                    raw_copy: self.world.random(|random| random.one_in(2)),
                     ..self.habits.clone()
                 };
                 last = Some(self.start_process(habits));

@@ -68,6 +68,14 @@ impl Lake {
                 "{payload:?} held {put:?} and became {became:?}"
             );
         }
+        for (payload, event) in &self.raw {
+            let put = ledger.payloads().get(payload);
+            let put = put.ok_or_else(|| format!("{payload:?} is in the raw copy, never put"))?;
+            ensure!(
+                event.is_none() || put.events == Vec::from_iter(*event),
+                "{payload:?} held {put:?} and is {event:?} in the raw copy"
+            );
+        }
         windows_never_go_back(&seen)
     }
 
@@ -177,6 +185,7 @@ mod tests {
         let counts = Counts {
             records: 4,
             payloads: 4,
+            bytes: 0,
             rows: 2,
             rejects: 1,
             empty: 1,

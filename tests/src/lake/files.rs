@@ -132,7 +132,7 @@ impl File<'_> {
     }
 
     /// A row lies in its Kinesis shard's range, and its window is not before its arrival's.
-    fn belongs(
+    pub(super) fn belongs(
         &self,
         payload: &PayloadId,
         arrival: i64,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::files::{self, Kind};
 use super::walk::array;
-use super::{Counts, Lake, ensure};
+use super::{Counts, Lake, ensure, raw};
 use crate::ledger::Sequence;
 
 /// What a lane's log has said so far.
@@ -223,6 +223,7 @@ impl Lane {
                     .map_err(|finding| format!("{name}: {finding}"))?;
             }
         }
+        self.raw(source, commit, ranges, counted, window_length, lake)?;
         if let Some(statistics) = commit.get("statistics") {
             let name = text(statistics, "name")?;
             let bytes = statistics["bytes"].as_u64();
@@ -253,6 +254,52 @@ impl Lane {
             "rows of {:?}, which have no range",
             found.keys()
         );
+        Ok(())
+    }
+}
+
+impl Lane {
+    /// Where a commit has files of the raw copy, they hold every payload that it covers.
+    fn raw(
+        &self,
+        source: &Path,
+        commit: &Value,
+        ranges: &BTreeMap<String, Range>,
+        counted: &BTreeMap<String, Counts>,
+        window_length: i64,
+        lake: &mut Lake,
+    ) -> Result<(), String> {
+        let Some(raw) = commit.get("raw") else {
+            return Ok(());
+        };
+        let mut found = raw::Found::new();
+        for file in raw.as_array().ok_or("`raw` is no list")? {
+            let name = text(file, "name")?;
+            ensure!(
+                lake.files.insert(name.to_owned()),
+                "{name} is committed twice"
+            );
+            let window = number(file, "window")?;
+            ensure!(
+                Some(window) > self.closed_through,
+                "{name}: its window {window} was closed before"
+            );
+            let file = files::File {
+                name,
+                window,
+                rows: file["rows"].as_u64(),
+                bytes: file["bytes"].as_u64(),
+            };
+            file.read_raw(source, ranges, window_length, lake, &mut found)
+                .map_err(|finding| format!("{name}: {finding}"))?;
+        }
+        for (shard, counts) in counted {
+            let found = found.remove(shard).unwrap_or_default();
+            ensure!(
+                found == (counts.payloads, counts.bytes),
+                "{shard}: the commit counts {counts:?}, its raw copy holds {found:?}"
+            );
+        }
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 mod compare;
 mod files;
 mod lane;
+mod raw;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,8 @@ use std::path::Path;
 use serde_json::Value;
 
 pub use files::{RejectRow, Row};
+
+use crate::ledger::PayloadId;
 
 /// Makes a finding unless the condition holds.
 macro_rules! ensure {
@@ -36,6 +39,8 @@ pub struct Lake {
     pub counts: BTreeMap<String, Counts>,
     /// Names of all committed files.
     pub files: BTreeSet<String>,
+    /// Every payload of the raw copy, with the `id` of the event that its bytes are, if they are one.
+    pub raw: BTreeMap<PayloadId, Option<i64>>,
     /// Names of all committed objects of statistics.
     pub statistics: BTreeSet<String>,
     /// Kinesis shards that the newest state knows, and whether they are read to their end.
@@ -61,6 +66,8 @@ pub struct Counts {
     pub records: u64,
     /// Payloads.
     pub payloads: u64,
+    /// Bytes of payload.
+    pub bytes: u64,
     /// Rows.
     pub rows: u64,
     /// Rejects.
@@ -99,6 +106,7 @@ impl Counts {
         Ok(Self {
             records: field("records")?,
             payloads: field("payloads")?,
+            bytes: field("bytes")?,
             rows: field("rows")?,
             rejects: field("rejects")?,
             empty: field("empty")?,
@@ -108,6 +116,7 @@ impl Counts {
     fn add(&mut self, other: Counts) {
         self.records += other.records;
         self.payloads += other.payloads;
+        self.bytes += other.bytes;
         self.rows += other.rows;
         self.rejects += other.rejects;
         self.empty += other.empty;

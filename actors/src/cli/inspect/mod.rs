@@ -117,6 +117,14 @@ fn show(report: &Report) {
             count(shown.files + shown.reject_files),
             format_size(shown.bytes + shown.reject_bytes)
         ));
+        if shown.raw_files > 0 {
+            line(&format!(
+                "  raw copy of {} payloads in {} files, {}",
+                count(shown.raw_payloads),
+                count(shown.raw_files),
+                format_size(shown.raw_bytes)
+            ));
+        }
     }
 }
 
@@ -195,8 +203,12 @@ fn show_windows(windows: &[WindowReport]) {
             count(window.sums.rows),
             format_size(window.sums.bytes),
             count(window.sums.rejects),
+            match window.sums.raw_files {
+                0 => "-".to_owned(),
+                _ => format_size(window.sums.raw_bytes),
+            },
         ]
     });
-    let header = ["window", "", "files", "rows", "size", "rejects"];
-    line(&table(&header, &[2, 3, 4, 5], rows.collect()).to_string());
+    let header = ["window", "", "files", "rows", "size", "rejects", "raw copy"];
+    line(&table(&header, &[2, 3, 4, 5, 6], rows.collect()).to_string());
 }

@@ -105,6 +105,9 @@ pub struct Sums {
     pub reject_files: u64,
     pub rejects: u64,
     pub reject_bytes: u64,
+    pub raw_files: u64,
+    pub raw_payloads: u64,
+    pub raw_bytes: u64,
 }
 
 impl Sums {
@@ -119,6 +122,11 @@ impl Sums {
             self.rejects += file.rows;
             self.reject_bytes += file.bytes;
         }
+        for file in &commit.raw {
+            self.raw_files += 1;
+            self.raw_payloads += file.rows;
+            self.raw_bytes += file.bytes;
+        }
     }
 
     fn merge(&mut self, other: Sums) {
@@ -128,6 +136,9 @@ impl Sums {
         self.reject_files += other.reject_files;
         self.rejects += other.rejects;
         self.reject_bytes += other.reject_bytes;
+        self.raw_files += other.raw_files;
+        self.raw_payloads += other.raw_payloads;
+        self.raw_bytes += other.raw_bytes;
     }
 }
 
@@ -136,7 +147,7 @@ pub type Windows = BTreeMap<Window, Sums>;
 
 fn note(windows: &mut Windows, entry: &Entry) {
     if let EntryBody::Commit(commit) = &entry.body
-        && let Some(file) = commit.files.iter().chain(&commit.rejects).next()
+        && let Some((_, file)) = commit.all_files().next()
     {
         windows.entry(file.window).or_default().add(commit);
     }

@@ -15,10 +15,10 @@ use crate::error::Error;
 use crate::pipeline::statistics::{Close, LaneStatistics, Observe};
 use crate::pipeline::window_writer::{Add, Finish, WindowFiles, WindowWriter};
 
-/// A window that has rows or rejects.
+/// A window that has rows or rejects, or payloads for the raw copy.
 pub(super) struct WriterSlot {
     pub(super) writer: Addr<WindowWriter>,
-    outbox: Vec<Arc<DecodedBatch>>,
+    outbox: Add,
     sending: bool,
     /// Bytes that the writer held unencoded when it answered last.
     pub(super) held: usize,
@@ -62,7 +62,7 @@ impl Lane {
         match self.flow.batch(batch) {
             Ok(batches) => {
                 for batch in batches {
-                    self.route(Arc::new(batch), ctx);
+                    self.route(batch, ctx);
                 }
                 self.advance(ctx);
             }
@@ -70,8 +70,11 @@ impl Lane {
         }
     }
 
-    fn route(&mut self, batch: Arc<DecodedBatch>, ctx: &mut Context<Self>) {
+    fn route(&mut self, mut batch: DecodedBatch, ctx: &mut Context<Self>) {
         let window = batch.head.window;
+        // It goes to the writer alone, and its credit with it.
+        let raw = batch.raw.take();
+        let batch = Arc::new(batch);
         let statistics = &mut self.statistics;
         statistics.outbox.push(Arc::clone(&batch));
         statistics
@@ -79,7 +82,7 @@ impl Lane {
             .entry(window)
             .or_insert(FinishState::Open);
         self.feed_statistics(ctx);
-        if batch.rows.is_empty() && batch.rejects.is_empty() {
+        if batch.rows.is_empty() && batch.rejects.is_empty() && raw.is_none() {
             return;
         }
         if !self.writers.contains_key(&window) {
@@ -92,7 +95,7 @@ impl Lane {
             );
             let slot = WriterSlot {
                 writer: writer.start(),
-                outbox: Vec::new(),
+                outbox: Add::default(),
                 sending: false,
                 held: 0,
                 finish: FinishState::Open,
@@ -104,7 +107,8 @@ impl Lane {
             self.writers.insert(window, slot);
         }
         if let Some(slot) = self.writers.get_mut(&window) {
-            slot.outbox.push(batch);
+            slot.outbox.batches.push(batch);
+            slot.outbox.raw.extend(raw);
         }
         self.feed(window, ctx);
     }
@@ -117,9 +121,9 @@ impl Lane {
         if slot.sending {
             return;
         }
-        if !slot.outbox.is_empty() {
+        if !slot.outbox.batches.is_empty() {
             slot.sending = true;
-            let sent = slot.writer.send(Add(std::mem::take(&mut slot.outbox)));
+            let sent = slot.writer.send(std::mem::take(&mut slot.outbox));
             ctx.spawn(sent.into_actor(self).map(move |held, lane, ctx| {
                 if let Some(slot) = lane.writers.get_mut(&window) {
                     slot.sending = false;
@@ -236,6 +240,7 @@ impl Lane {
         let files = CommitFiles {
             files: files.files,
             rejects: files.rejects,
+            raw: files.raw,
             schema: changed.then(|| Arc::clone(&self.schema)),
             format: self.plan.format,
         };

@@ -80,6 +80,7 @@ fn batch(context: &SourceContext, rows: usize, sound: bool) -> Arc<DecodedBatch>
         rows: vec![rows],
         rejects: Vec::new(),
         counts,
+        raw: None,
         credit: context.budget.charge(1_000),
     })
 }

@@ -6,6 +6,7 @@ use super::detect::skippable;
 use super::output::Output;
 use super::{Failure, MAX_PARTS};
 use crate::decode::options::Compression;
+use crate::lz4_frame::{self, NoFrame};
 
 /// All frames, and parts to be skipped between them.
 ///
@@ -42,46 +43,9 @@ pub(super) fn frames(data: &[u8], output: &mut Output) -> Result<(), Failure> {
 
 /// The length of the frame that `data` begins with; `None` where it does not end.
 fn frame(data: &[u8]) -> Result<Option<usize>, Failure> {
-    const VERSION: u8 = 0xc0;
-    const BLOCK_CHECKSUMS: u8 = 1 << 4;
-    const CONTENT_SIZE: u8 = 1 << 3;
-    const CONTENT_CHECKSUM: u8 = 1 << 2;
-    const DICTIONARY: u8 = 1;
-    let flags = match data {
-        [0x04, 0x22, 0x4d, 0x18, flags, ..] => *flags,
-        [0x04, 0x22, 0x4d, 0x18] => return Ok(None),
-        _ => {
-            return Err(Failure::damaged(
-                Compression::Lz4,
-                "bytes that are no frame follow",
-            ));
-        }
-    };
-    if flags & VERSION != 0x40 {
-        return Err(Failure::unsupported(
-            Compression::Lz4,
-            "its version is not known",
-        ));
-    }
-    if flags & DICTIONARY != 0 {
-        return Err(Failure::unsupported(
-            Compression::Lz4,
-            "it needs a dictionary",
-        ));
-    }
-    let when = |flag: u8, bytes: usize| if flags & flag != 0 { bytes } else { 0 };
-    // Magic bytes, flags, size of blocks, checksum of the header.
-    let mut at = 4 + 1 + 1 + when(CONTENT_SIZE, 8) + 1;
-    loop {
-        const STORED: u32 = 1 << 31;
-        let Some(length) = data.get(at..).and_then(<[u8]>::first_chunk) else {
-            return Ok(None);
-        };
-        let length = u32::from_le_bytes(*length);
-        at += 4;
-        if length == 0 {
-            return Ok(Some(at + when(CONTENT_CHECKSUM, 4)));
-        }
-        at += (length & !STORED) as usize + when(BLOCK_CHECKSUMS, 4);
-    }
+    lz4_frame::length(data).map_err(|why| match why {
+        NoFrame::Foreign => Failure::damaged(Compression::Lz4, "bytes that are no frame follow"),
+        NoFrame::Version => Failure::unsupported(Compression::Lz4, "its version is not known"),
+        NoFrame::Dictionary => Failure::unsupported(Compression::Lz4, "it needs a dictionary"),
+    })
 }

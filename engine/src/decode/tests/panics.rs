@@ -46,6 +46,7 @@ fn the_payload_that_panics_is_the_only_reject() {
         limits,
         shape: ShapeOptions::default(),
         shaper: Shaper::default(),
+        raw: None,
     };
     let budget = Budget::new(1 << 20);
     let payloads: [&[u8]; 8] = [

@@ -72,6 +72,7 @@ fn decode(limits: DecodeLimits, payloads: &[&str]) -> DecodedBatch {
         limits,
         shape: ShapeOptions::default(),
         shaper: Shaper::default(),
+        raw: None,
     };
     let payloads: Vec<&[u8]> = payloads.iter().map(|text| text.as_bytes()).collect();
     let budget = Budget::new(1 << 20);

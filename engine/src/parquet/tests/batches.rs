@@ -142,6 +142,7 @@ impl Source {
             rows,
             rejects,
             counts: Counts::default(),
+            raw: None,
             credit: self.budget.charge(bytes),
         }
     }

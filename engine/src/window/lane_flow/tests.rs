@@ -55,6 +55,7 @@ fn flow(shards: &[&str]) -> LaneFlow {
         LaneLimits {
             max_open_windows: 3,
             end: None,
+            raw_copy: false,
         },
     )
 }
@@ -80,6 +81,7 @@ pub(super) fn batch(name: &str, window: i64, from: Position, to: u64, rows: u64)
             rows,
             ..Counts::default()
         },
+        raw: None,
         credit: Budget::new(0).charge(0),
     }
 }
@@ -218,6 +220,30 @@ fn files_that_lack_a_row_are_refused() {
     assert_eq!(flow.next_closing(), Some(Window(3)));
     let fault = flow.commit(Window(3), files(3, 1)).unwrap_err();
     assert_eq!(fault.code(), "lane.files_differ");
+}
+
+#[test]
+fn a_raw_copy_that_lacks_a_payload_is_refused() {
+    for (payloads, right) in [(None, false), (Some(1), false), (Some(2), true)] {
+        let limits = LaneLimits {
+            end: None,
+            max_open_windows: 3,
+            raw_copy: true,
+        };
+        let mut flow = LaneFlow::new(claim(), &lane(&["a"]), limits);
+        flow.batch(batch("a", 3, Position::Start, 2, 2)).unwrap();
+        flow.watermark(mark("a", at(2), 9)).unwrap();
+        assert_eq!(flow.next_closing(), Some(Window(3)));
+        let mut files = files(3, 2);
+        files.raw = payloads
+            .into_iter()
+            .flat_map(|payloads| self::files(3, payloads).files)
+            .collect();
+        match flow.commit(Window(3), files) {
+            Ok(commit) => assert!(right && commit.raw.len() == 1),
+            Err(fault) => assert!(!right && fault.code() == "lane.files_differ"),
+        }
+    }
 }
 
 #[test]
@@ -459,6 +485,7 @@ fn what_is_cut_is_read_again_only_for_a_later_end() {
     (a.cut, a.current_window) = (Some(2_500), Window(3));
     let reading = |end| {
         let limits = LaneLimits {
+            raw_copy: false,
             max_open_windows: 3,
             end,
         };

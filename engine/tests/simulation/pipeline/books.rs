@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use shardmill_engine::log::{Commit, Cut, DataFile, Entry, EntryBody, LanesRecord, ShardRange};
+use shardmill_engine::raw_copy::{FrameReader, RawRecord, records};
 use shardmill_engine::types::{
     Counts, KinesisShardId, Position, TimestampMs, Window, WindowLength,
 };
@@ -37,6 +38,7 @@ pub struct Figures {
     pub claims: u64,
     pub late_comers: u64,
     pub statistics: u64,
+    pub raw: u64,
     pub rollups: u64,
     pub expired: u64,
 }
@@ -54,6 +56,7 @@ impl Figures {
         self.claims += other.claims;
         self.late_comers += other.late_comers;
         self.statistics += other.statistics;
+        self.raw += other.raw;
         self.rollups += other.rollups;
         self.expired += other.expired;
     }
@@ -182,23 +185,23 @@ impl Books {
         drop(committed);
         let rows = read(&commit.files, objects);
         let rejects = read(&commit.rejects, objects);
-        let window = commit
-            .files
-            .iter()
-            .chain(&commit.rejects)
-            .map(|file| file.window)
-            .next();
-        let (mut due_rows, mut due_rejects) = (Vec::new(), Vec::new());
+        let window = commit.all_files().map(|(_, file)| file.window).next();
+        let (mut due_rows, mut due_rejects, mut due) = (Vec::new(), Vec::new(), Vec::new());
         for (id, range) in &commit.ranges {
             let stretch = self.check_range(name, id, range, window);
             due_rows.extend(stretch.0);
             due_rejects.extend(stretch.1);
+            due.extend(stretch.2);
         }
         for cut in &commit.cuts {
             self.on_cut(name, commit, cut);
         }
         assert_eq!(sorted(rows), due_rows, "I1: rows of {name}");
         assert_eq!(sorted(rejects), due_rejects, "I1: rejects of {name}");
+        if !commit.raw.is_empty() {
+            let raw = read_raw(&commit.raw, objects);
+            assert_eq!(sorted(raw), due, "I1: the raw copy of {name}");
+        }
         for id in &commit.ended {
             let position = &self.positions[id].position;
             let all = self.kinesis.with_shards(|shards| shards[id].records.len());
@@ -238,14 +241,14 @@ impl Books {
         }
     }
 
-    /// The rows and rejects that a range stands for.
+    /// The rows and rejects that a range stands for, and all its payloads.
     fn check_range(
         &mut self,
         name: &str,
         id: &KinesisShardId,
         range: &ShardRange,
         window: Option<Window>,
-    ) -> (Vec<Identity>, Vec<Identity>) {
+    ) -> (Vec<Identity>, Vec<Identity>, Vec<Identity>) {
         let before = self.positions[id].clone();
         assert_eq!(range.from, before.position, "I3: {id} in {name}");
         assert!(range.to > range.from, "I3: {id} goes back in {name}");
@@ -270,6 +273,7 @@ impl Books {
             highest = highest.max(closed.map_or(highest, Window::next));
         }
         let (mut rows, mut rejects, mut counts) = (Vec::new(), Vec::new(), Counts::default());
+        let mut all = Vec::new();
         self.kinesis.with_shards(|shards| {
             let shard = &shards[id];
             for place in from..to {
@@ -290,6 +294,7 @@ impl Books {
                 counts.records += 1;
                 for identity in identities(shard, place) {
                     counts.payloads += 1;
+                    all.push(identity.clone());
                     match outcome(&identity) {
                         Outcome::Row => rows.push(identity),
                         Outcome::Reject => rejects.push(identity),
@@ -308,7 +313,7 @@ impl Books {
         let found = (found.records, found.payloads, found.empty, found.rows);
         assert_eq!(found, due, "I1: counts of {id} in {name}");
         self.positions.insert(id.clone(), after);
-        (rows, rejects)
+        (rows, rejects, all)
     }
 
     /// How many records are behind a position.
@@ -365,8 +370,9 @@ impl Books {
         let figures = &mut self.figures;
         figures.commits += 1;
         figures.statistics += u64::from(commit.statistics.is_some());
+        figures.raw += u64::from(!commit.raw.is_empty());
         figures.progress += u64::from(commit.ranges.is_empty());
-        let window = commit.files.first().map(|file| file.window);
+        let window = commit.window();
         figures.partial += u64::from(window > commit.closed_through);
         figures.entered += commit.entered.len() as u64;
         figures.ended += commit.ended.len() as u64;
@@ -403,6 +409,37 @@ fn read(files: &[DataFile], objects: &Objects) -> Vec<Identity> {
     for identity in &all {
         let before = last.insert(&identity.shard, identity);
         assert!(before < Some(identity), "{identity:?} after {before:?}");
+    }
+    all
+}
+
+/// Who is in the raw copy; each payload must have its own bytes.
+fn read_raw(files: &[DataFile], objects: &Objects) -> Vec<Identity> {
+    let mut all = Vec::new();
+    for file in files {
+        let body = objects.get(&file.name);
+        let body = body.unwrap_or_else(|| panic!("I2: {} is not there", file.name));
+        let before = all.len();
+        let mut frames = FrameReader::default();
+        frames.push(body);
+        while let Some(frame) = frames.next_frame().expect("a frame") {
+            for record in records(frame) {
+                let RawRecord {
+                    shard,
+                    payload: found,
+                } = record.expect("a payload");
+                let number = number_of(&found.sequence);
+                let due = payload(&shard, number, found.subsequence);
+                assert_eq!(found.data, due.as_bytes(), "{}", file.name);
+                all.push(Identity {
+                    shard,
+                    number,
+                    subsequence: found.subsequence,
+                });
+            }
+        }
+        frames.finish().expect("whole frames");
+        assert_eq!((all.len() - before) as u64, file.rows, "{}", file.name);
     }
     all
 }

@@ -87,6 +87,7 @@ impl Process {
         let limits = LaneLimits {
             max_open_windows: self.habits.max_open_windows,
             end: self.habits.end,
+            raw_copy: self.habits.raw_copy,
         };
         let kept = self.budget.keep(self.habits.fetch_bytes);
         let tip = Tip::new(log.claim(), log.state(), limits, kept);
@@ -269,9 +270,42 @@ impl Process {
     ) -> Result<(CommitFiles, (Vec<Identity>, Vec<Identity>)), LaneEnd> {
         let content = self.with_tip(log.claim().lane, |tip| tip.content(window));
         let (rows, rejects) = (content.rows, content.rejects);
+        let raw = self.put_raw(log, window, &content.raw).await?;
         let files = self.put(log, FileKind::Data, window, &rows).await?;
         let rejected = self.put(log, FileKind::Rejects, window, &rejects).await?;
-        Ok((commit_files(files, rejected), (rows, rejects)))
+        Ok((commit_files(files, rejected, raw), (rows, rejects)))
+    }
+
+    /// Puts the frames of the raw copy as one file.
+    async fn put_raw(
+        &self,
+        log: &LaneLog,
+        window: Window,
+        frames: &[(Bytes, u64)],
+    ) -> Result<Vec<DataFile>, LaneEnd> {
+        if frames.is_empty() {
+            return Ok(Vec::new());
+        }
+        let name = names::file(
+            FileKind::Raw,
+            self.habits.window_length,
+            log.claim(),
+            window,
+            0,
+        );
+        let body: Vec<u8> = frames
+            .iter()
+            .flat_map(|(frame, _)| frame.to_vec())
+            .collect();
+        let bytes = body.len() as u64;
+        self.put_one(log, &name, Bytes::from(body)).await?;
+        Ok(vec![DataFile {
+            name,
+            window,
+            rows: frames.iter().map(|(_, payloads)| payloads).sum(),
+            bytes,
+            schema: None,
+        }])
     }
 
     /// Puts identities as one file or two.

@@ -38,6 +38,8 @@ pub struct Habits {
     pub stop: u64,
     /// A lane expires what is older than some windows.
     pub expire: u64,
+    /// A raw copy is kept; it may change from process to process.
+    pub raw_copy: bool,
     /// Decoding a batch takes so long at most, ms.
     pub decode: i64,
     /// The longest rest between two rounds of a lane, ms.

@@ -128,6 +128,7 @@ fn hand_on(process: &Process, claim: ClaimRef, output: CursorOutput, permit: Opt
 
 async fn decode(process: Process, claim: ClaimRef, batch: PayloadBatch) {
     process.rest(process.habits.decode).await;
-    let (decoded, content) = decode_batch(batch);
+    let raw_copy = process.habits.raw_copy.then_some(&process.budget);
+    let (decoded, content) = decode_batch(batch, raw_copy);
     with_tip(&process, claim, |tip| tip.take(decoded, content));
 }

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use shardmill_engine::budget::{Credit, KeptFetch};
+use bytes::Bytes;
+use shardmill_engine::budget::{Budget, Credit, KeptFetch};
 use shardmill_engine::log::{DataFile, LaneState};
+use shardmill_engine::raw_copy::Framer;
 use shardmill_engine::types::{
     ClaimRef, Counts, DecodedBatch, KinesisShardId, PayloadBatch, ReadFrom, SequenceNumber, Window,
 };
@@ -19,6 +21,8 @@ use super::books::Identity;
 pub struct Content {
     pub rows: Vec<Identity>,
     pub rejects: Vec<Identity>,
+    /// Frames of the raw copy, each with its payloads.
+    pub raw: Vec<(Bytes, u64)>,
     /// Memory of what is not encoded yet.
     pub credits: Vec<Credit>,
 }
@@ -78,6 +82,10 @@ impl Tip {
                     writer.rows.extend(content.rows);
                     writer.rejects.extend(content.rejects);
                     writer.credits.push(batch.credit);
+                    if let Some(raw) = batch.raw {
+                        writer.raw.push((raw.frames, raw.payloads));
+                        writer.credits.push(raw.credit);
+                    }
                 }
             }
             Err(fault) => self.note(Err(fault)),
@@ -123,7 +131,7 @@ impl Tip {
 }
 
 /// The trivial decoder: counts, and who is where.
-pub fn decode_batch(batch: PayloadBatch) -> (DecodedBatch, Content) {
+pub fn decode_batch(batch: PayloadBatch, raw_copy: Option<&Budget>) -> (DecodedBatch, Content) {
     let mut content = Content::default();
     let mut counts = Counts {
         records: batch.head.records,
@@ -158,21 +166,29 @@ pub fn decode_batch(batch: PayloadBatch) -> (DecodedBatch, Content) {
             Outcome::Empty => counts.empty += 1,
         }
     }
+    let (shard, payloads) = (&batch.head.shard, &batch.payloads);
+    let raw = raw_copy.and_then(|budget| Framer::default().frame(shard, payloads, budget));
     let decoded = DecodedBatch {
         head: batch.head,
         rows: Vec::new(),
         rejects: Vec::new(),
         counts,
+        raw,
         credit: batch.credit,
     };
     (decoded, content)
 }
 
 /// The files of a commit, once they are on the target.
-pub fn commit_files(files: Vec<DataFile>, rejects: Vec<DataFile>) -> CommitFiles {
+pub fn commit_files(
+    files: Vec<DataFile>,
+    rejects: Vec<DataFile>,
+    raw: Vec<DataFile>,
+) -> CommitFiles {
     CommitFiles {
         files,
         rejects,
+        raw,
         ..CommitFiles::default()
     }
 }

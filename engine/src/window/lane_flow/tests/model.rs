@@ -111,6 +111,7 @@ impl World {
         let limits = LaneLimits {
             max_open_windows: MAX_OPEN,
             end,
+            raw_copy: false,
         };
         LaneFlow::new(claim, &fold.folded.state, limits)
     }
