@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use shardmill_engine::decode::ContentOptions;
@@ -128,6 +129,13 @@ impl DataSource {
         put(
             "target.execution_parallelism",
             target.execution_parallelism.into(),
+        );
+        if let Some(retention) = target.retention {
+            put("target.retention", span(retention).into());
+        }
+        put(
+            "target.retention_mode",
+            target.retention_mode.as_str().into(),
         );
         self.of_files(&mut put);
         let statistics = &self.statistics;
@@ -258,6 +266,22 @@ fn time(millis: TimestampMs) -> String {
     // Times of a configuration were read by the same library.
     let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
     time.to_string()
+}
+
+/// A length of time in the largest unit that says it exactly.
+fn span(time: Duration) -> String {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let units = [
+        (86_400_000, "days"),
+        (3_600_000, "hours"),
+        (60_000, "min"),
+        (1_000, "s"),
+    ];
+    let unit = units
+        .into_iter()
+        .find(|(unit, _)| millis.is_multiple_of(*unit));
+    let (unit, name) = unit.unwrap_or((1, "ms"));
+    format!("{} {name}", millis / unit)
 }
 
 fn url(url: &TargetUrl) -> String {
