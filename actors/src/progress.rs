@@ -4,6 +4,8 @@
 //! [`Progress`] is a snapshot; its JSON keys are stable. `Meter` is what the actors write to: one
 //! for each source, without a lock on the data path but the histograms' own, taken once a batch.
 
+mod retention;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,6 +16,9 @@ use serde::Serialize;
 use shardmill_engine::budget::Budget;
 use shardmill_engine::preview::Preview;
 use shardmill_engine::types::{Counts, KinesisShardId, TimestampMs};
+
+pub(crate) use self::retention::RetentionCounters;
+pub use self::retention::RetentionProgress;
 
 /// A snapshot of a source at work.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -47,6 +52,8 @@ pub struct Progress {
     pub retries: RetryProgress,
     /// What statistics hold, and what they had to give up.
     pub statistics: StatisticsProgress,
+    /// What is expired, and what was deleted for that.
+    pub retention: RetentionProgress,
     /// Kinesis shards that are read, by id.
     pub shards: BTreeMap<String, ShardProgress>,
     /// Latencies by stage.
@@ -212,6 +219,7 @@ pub(crate) struct Meter {
     pub(crate) arrival_to_statistics: Latency,
     pub(crate) ingest_delay: Latency,
     pub(crate) statistics: StatisticsCounters,
+    pub(crate) retention: RetentionCounters,
 }
 
 /// What statistics hold, and what they had to give up: see [`StatisticsProgress`].
@@ -282,6 +290,7 @@ impl Meter {
             arrival_to_statistics: Latency::new(),
             ingest_delay: Latency::new(),
             statistics: StatisticsCounters::default(),
+            retention: RetentionCounters::default(),
         }
     }
 
@@ -391,6 +400,7 @@ impl Meter {
                 registry: load(&self.registry_retries),
             },
             statistics: self.statistics.snapshot(),
+            retention: self.retention.snapshot(),
             shards,
             latencies: Latencies {
                 fetch: self.fetch.quantiles(),

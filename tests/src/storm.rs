@@ -186,7 +186,7 @@ impl Storm<'_> {
             Phase::DuringPut | Phase::AfterPut => 5,
             Phase::Claim | Phase::ChangeOfLanes => 3,
             Phase::CleanUp => 4,
-            Phase::Checkpoint => 0,
+            Phase::Checkpoint | Phase::Retention => 0,
         };
         let kill = KillAt {
             phase,

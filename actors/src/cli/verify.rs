@@ -147,6 +147,7 @@ fn show(source: &DataSource, verified: &Verified, statistics: bool) {
         ("uploads that are not finished", verified.pending_uploads),
         ("objects that are not Shardmill's", verified.foreign_objects),
         ("commits whose files are expired", verified.expired_commits),
+        ("files of expired windows", verified.expired_files),
     ];
     for (what, number) in others.into_iter().filter(|(_, number)| *number > 0) {
         line(&format!("  {:>15}  {what}", count(number)));

@@ -18,7 +18,7 @@ use super::problem::{ConfigError, Report};
 use super::reference::{self, SECTIONS};
 use super::registry::ConfluentSettings;
 use super::resolve::resolve;
-use super::source::{Connection, DataSource};
+use super::source::{Connection, DataSource, RetentionMode};
 use super::value::{Kind, Raw, StartFrom, Value};
 
 /// Collects the settings of a data source; see [`DataSource::builder`].
@@ -282,6 +282,17 @@ impl DataSourceBuilder {
     /// Whether a raw copy is kept: every payload as it was received.
     pub fn store_raw_data(self, keep: bool) -> Self {
         self.value("target.store_raw_data", Value::Bool(keep))
+    }
+
+    /// How long windows are kept; for ever unless it is set.
+    pub fn retention(self, keep: Duration) -> Self {
+        let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
+        self.number("target.retention", millis)
+    }
+
+    /// What happens to files whose time is over.
+    pub fn retention_mode(self, mode: RetentionMode) -> Self {
+        self.text("target.retention_mode", mode.as_str())
     }
 
     /// Compression of Parquet pages.

@@ -36,8 +36,8 @@ pub use shardmill_engine::decode::{
 };
 pub use shardmill_engine::parquet::{Compression, ParquetOptions};
 pub use source::{
-    Connection, ContentSettings, DataSource, EngineSettings, KinesisSettings, StatisticsSettings,
-    TargetSettings, TargetUrl,
+    Connection, ContentSettings, DataSource, EngineSettings, KinesisSettings, RetentionMode,
+    StatisticsSettings, TargetSettings, TargetUrl,
 };
 pub use value::{Kind, StartFrom, format_size};
 #[cfg(feature = "cli")]

@@ -48,6 +48,9 @@ const TIB: u64 = 1 << 40;
 /// The compressions of Parquet files.
 pub const COMPRESSIONS: &[&str] = &["zstd", "snappy", "lz4_raw", "gzip", "brotli", "none"];
 
+/// What happens to files whose time is over.
+pub const RETENTION_MODES: &[&str] = &["delete", "soft"];
+
 /// The keys of what is read.
 const SOURCE: &[Key] = &[
     Key {
@@ -163,6 +166,27 @@ const OUT: &[Key] = &[
                   LZ4 frames of JSON lines beside the rows. They can be read with common tools and \
                   replayed. May change between two runs.",
         example: "true",
+    },
+    Key {
+        path: "target.retention",
+        kind: Kind::Duration {
+            min_ms: 60_000,
+            max_ms: 3_155_760_000_000,
+        },
+        default: Default::Unset("for ever"),
+        meaning: "How long minutes are kept. One that is older, as a whole, is deleted: rows, \
+                  rejects, raw copy, statistics, and in time its commits. Age counts from the \
+                  newest complete minute; what is not complete is never deleted.",
+        example: "\"30 days\"",
+    },
+    Key {
+        path: "target.retention_mode",
+        kind: Kind::Choice(RETENTION_MODES),
+        default: Default::Value("delete"),
+        meaning: "What happens to files whose time is over. `\"delete\"` deletes them. `\"soft\"` \
+                  leaves the files of rows, rejects and raw copies where they are, for good, and \
+                  only forgets them: they are no part of the source any more.",
+        example: "\"soft\"",
     },
     Key {
         path: "parquet.compression",
@@ -336,7 +360,6 @@ const OUT: &[Key] = &[
 /// Keys and sections that the design names and this version does not have.
 pub const PLANNED: &[(&str, &str)] = &[
     ("kinesis.fan_out", "enhanced fan-out"),
-    ("target.retention", "retention"),
     ("engine.serve", "the HTTP side"),
     ("lookup", "lookup tables"),
     ("output", "outputs"),

@@ -124,6 +124,7 @@ fn other(key: &Key) -> String {
         (_, Kind::Integer { .. }) if key.example == "1" => "2".to_owned(),
         (_, Kind::Integer { .. }) => "1".to_owned(),
         (_, Kind::Size { .. }) => "\"2 MiB\"".to_owned(),
+        ("target.retention", _) => "\"7 hours\"".to_owned(),
         (_, Kind::Duration { .. }) => "\"7 s\"".to_owned(),
         (_, Kind::Choice(words)) => {
             let mut words = words.iter().map(|word| format!("\"{word}\""));

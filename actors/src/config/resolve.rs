@@ -12,8 +12,8 @@ use super::memory::{MIN_OPEN_WINDOWS, MemoryPlan};
 use super::problem::{Report, nearest};
 use super::reference::{self, Default, Key};
 use super::source::{
-    Connection, DataSource, EngineSettings, KinesisSettings, StatisticsSettings, TargetSettings,
-    TargetUrl,
+    Connection, DataSource, EngineSettings, KinesisSettings, RetentionMode, StatisticsSettings,
+    TargetSettings, TargetUrl,
 };
 use super::value::{StartFrom, Value, format_size};
 
@@ -193,6 +193,11 @@ impl Resolver<'_, '_> {
             execution_parallelism,
             checksums,
             store_raw_data,
+            retention: self.number("target.retention").map(Duration::from_millis),
+            retention_mode: match self.optional_text("target.retention_mode").as_deref() {
+                Some("soft") => RetentionMode::Soft,
+                _ => RetentionMode::Delete,
+            },
         })
     }
 

@@ -84,6 +84,30 @@ pub struct TargetSettings {
     pub checksums: bool,
     /// Whether a raw copy is kept.
     pub store_raw_data: bool,
+    /// How long windows are kept; `None` for ever.
+    pub retention: Option<Duration>,
+    /// What happens to files whose time is over.
+    pub retention_mode: RetentionMode,
+}
+
+/// What happens to files whose time is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetentionMode {
+    /// They are deleted.
+    #[default]
+    Delete,
+    /// They stay, and the source forgets them.
+    Soft,
+}
+
+impl RetentionMode {
+    /// The word in TOML.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RetentionMode::Delete => "delete",
+            RetentionMode::Soft => "soft",
+        }
+    }
 }
 
 /// The place of a target. The files of a data source lie below its name there.
@@ -296,6 +320,13 @@ impl DataSource {
     /// data source that exists keeps the length that it was made with.
     pub fn with_window_length(mut self, length: WindowLength) -> Self {
         self.window_length = length;
+        self
+    }
+
+    /// Another retention, also one shorter than the minute that the key allows at least: for tests
+    /// with windows of another length.
+    pub fn with_retention(mut self, retention: Option<Duration>) -> Self {
+        self.target.retention = retention;
         self
     }
 }

@@ -254,12 +254,31 @@ fn what_is_not_toml_is_shown_and_nothing_is_said_to_be_missing() {
 fn keys_that_are_still_to_come_say_so() {
     for text in [
         with("fan_out = \"consumer\"", ""),
-        with("", "retention = \"30 days\""),
         with("", "[[output]]\nname = \"x\""),
         with("", "[[lookup]]\nname = \"x\""),
     ] {
         assert_eq!(only_problem(&text).code, "config.not_yet", "{text}");
     }
+}
+
+#[test]
+fn retention_is_a_time_of_a_minute_or_more_and_for_ever_by_default() {
+    let retention = |line: &str| read(&with("", line)).map(|s| s.target().retention);
+    assert_eq!(retention("").unwrap(), None);
+    for (text, minutes) in [("30 days", 43_200), ("36 hours", 2_160), ("90 min", 90)] {
+        let kept = retention(&format!("retention = \"{text}\"")).unwrap();
+        assert_eq!(kept, Some(Duration::from_secs(minutes * 60)));
+    }
+    for text in ["0 s", "59 s", "-1 day", "a while"] {
+        let problem = only_problem(&with("", &format!("retention = \"{text}\"")));
+        assert_eq!(problem.code, "config.wrong_value", "{text}");
+    }
+    let mode = |line: &str| read(&with("", line)).map(|s| s.target().retention_mode);
+    assert_eq!(mode("").unwrap(), RetentionMode::Delete);
+    assert_eq!(
+        mode("retention_mode = \"soft\"").unwrap(),
+        RetentionMode::Soft
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use shardmill_engine::decode::ContentOptions;
@@ -130,6 +131,13 @@ impl DataSource {
             target.execution_parallelism.into(),
         );
         put("target.store_raw_data", target.store_raw_data.into());
+        if let Some(retention) = target.retention {
+            put("target.retention", span(retention).into());
+        }
+        put(
+            "target.retention_mode",
+            target.retention_mode.as_str().into(),
+        );
         self.of_files(&mut put);
         let statistics = &self.statistics;
         put("statistics.real_time", statistics.real_time.into());
@@ -259,6 +267,22 @@ fn time(millis: TimestampMs) -> String {
     // Times of a configuration were read by the same library.
     let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
     time.to_string()
+}
+
+/// A length of time in the largest unit that says it exactly.
+fn span(time: Duration) -> String {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let units = [
+        (86_400_000, "days"),
+        (3_600_000, "hours"),
+        (60_000, "min"),
+        (1_000, "s"),
+    ];
+    let unit = units
+        .into_iter()
+        .find(|(unit, _)| millis.is_multiple_of(*unit));
+    let (unit, name) = unit.unwrap_or((1, "ms"));
+    format!("{} {name}", millis / unit)
 }
 
 fn url(url: &TargetUrl) -> String {

@@ -1,8 +1,8 @@
 //! The committer: the one owner of a lane's log.
 //!
 //! Does: appends commits in the order in which they come and puts checkpoints. Does not own: what a
-//! commit says. Receives: commits, the order to give the log back. Emits: an answer to each. Bound:
-//! one commit at a time; the lane sends the next only after the answer. On failure: an unanswered
+//! commit says. Receives: commits, marks of retention, the order to give the log back. Emits: an answer to each. Bound:
+//! one entry at a time; the lane sends the next commit only after the answer. On failure: an unanswered
 //! put is made again inside the log until it is answered; any other error is the answer, and ends
 //! the claim.
 
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use actix::prelude::*;
 use shardmill_engine::log::{Cleaned, Commit, LaneLog, LogError};
-use shardmill_engine::types::ClaimRef;
+use shardmill_engine::types::{ClaimRef, Window};
 use tokio::sync::oneshot;
 
 use super::context::SourceContext;
@@ -23,6 +23,16 @@ use crate::error::Error;
 #[derive(Message)]
 #[rtype(result = "Result<u64, Error>")]
 pub(crate) struct Append(pub Arc<Commit>);
+
+/// Record that windows are expired. Answered when the entry is on the target.
+#[derive(Message)]
+#[rtype(result = "Result<(), Error>")]
+pub(crate) struct Expire {
+    /// The last of them.
+    pub through: Window,
+    /// Their files stay.
+    pub soft: bool,
+}
 
 /// The next entry shall record how far clean-up is through.
 #[derive(Message)]
@@ -36,6 +46,7 @@ pub(crate) struct GiveBack;
 
 enum Command {
     Append(Arc<Commit>, oneshot::Sender<Result<u64, Error>>),
+    Expire(Expire, oneshot::Sender<Result<(), Error>>),
     GiveBack(oneshot::Sender<Option<Box<LaneLog>>>),
 }
 
@@ -91,10 +102,16 @@ impl Committer {
                     let appended = appended.map(|()| log.folded().entry);
                     // A lane that has ended asks no more.
                     let _ = answer.send(appended.map_err(|error| public(&error)));
-                    if put && let Err(error) = log.checkpoint_if_due().await {
-                        let source = &context.settings.name;
-                        tracing::warn!(%source, %error, "no checkpoint; a later commit puts one");
+                    if put {
+                        checkpoint(&context, &mut log).await;
                     }
+                    Some(log)
+                }
+                Command::Expire(Expire { through, soft }, answer) => {
+                    let put = log.expire(through, soft).await;
+                    // Whoever asked may have ended.
+                    let _ = answer.send(put.map_err(|error| public(&error)));
+                    checkpoint(&context, &mut log).await;
                     Some(log)
                 }
                 Command::GiveBack(answer) => {
@@ -128,12 +145,19 @@ impl Committer {
     }
 }
 
+async fn checkpoint(context: &SourceContext, log: &mut LaneLog) {
+    if let Err(error) = log.checkpoint_if_due().await {
+        let source = &context.settings.name;
+        tracing::warn!(%source, %error, "no checkpoint; a later commit puts one");
+    }
+}
+
 /// The log's error as the public one.
 pub(crate) fn public(error: &LogError) -> Error {
     Error::new(error.code(), error.to_string())
 }
 
-fn died() -> Error {
+pub(crate) fn died() -> Error {
     Error::new(
         "engine.actor_died",
         "the lane's committer has died; the lane starts again",
@@ -157,6 +181,18 @@ impl Handler<Append> for Committer {
         self.queue(
             ctx,
             |answer| Command::Append(commit, answer),
+            || Err(died()),
+        )
+    }
+}
+
+impl Handler<Expire> for Committer {
+    type Result = ResponseFuture<Result<(), Error>>;
+
+    fn handle(&mut self, expire: Expire, ctx: &mut Self::Context) -> Self::Result {
+        self.queue(
+            ctx,
+            |answer| Command::Expire(expire, answer),
             || Err(died()),
         )
     }

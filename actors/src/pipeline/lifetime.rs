@@ -2,7 +2,8 @@
 //!
 //! Does: has what was committed before this process began read from the target while reading
 //! begins, and committed windows merged in, both beside the actors' thread. Does not own: what is
-//! committed (the lanes tell the live view), or roll-ups. Receives: news of commits. Emits: the
+//! committed (the lanes tell the live view), or roll-ups. Receives: news of commits and of windows
+//! that expired: then all is read anew. Emits: the
 //! merged pane to the live view. Bound: one merge at a time, at most one a second, of all that is
 //! there; what waits for it is charged to the budget. On failure: what cannot be read is read again
 //! later; a merge that panics leaves its windows their counts. Data does not depend on it.
@@ -30,6 +31,11 @@ const MERGE_EVERY: Duration = Duration::from_secs(1);
 #[rtype(result = "()")]
 pub(crate) struct MoreCommitted;
 
+/// Windows have expired, and what is kept of them is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Expired;
+
 /// The source has ended.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -46,6 +52,8 @@ pub(crate) struct Lifetime {
     /// Soon after a merge.
     resting: bool,
     again: bool,
+    /// Expired windows are still part of what is shown.
+    expired: bool,
 }
 
 impl Lifetime {
@@ -58,6 +66,7 @@ impl Lifetime {
             merging: false,
             resting: false,
             again: false,
+            expired: false,
         }
     }
 
@@ -124,13 +133,7 @@ impl Lifetime {
                     context.workers.compute(merge).await
                 }
             };
-            let pane = pane?;
-            let bytes = pane.memory_size();
-            let memory = PaneMemory::charge(&context.budget, &context.meter, bytes);
-            Some(Held {
-                pane: Arc::new(pane),
-                _memory: Some(Arc::new(memory)),
-            })
+            pane.map(|pane| hold(&context, pane))
         };
         ctx.spawn(work.into_actor(self).map(move |held, actor, ctx| {
             if let Some(held) = held {
@@ -142,18 +145,65 @@ impl Lifetime {
                 let error = Error::new("statistics.panic", message);
                 actor.context.live.not_loaded(&error);
             }
-            actor.merging = false;
-            actor.resting = true;
-            ctx.run_later(MERGE_EVERY, |actor, ctx| {
-                actor.resting = false;
-                if std::mem::take(&mut actor.again) {
-                    actor.merge(ctx);
-                }
-            });
-            if actor.before.is_some() {
+            actor.merged(ctx);
+        }));
+    }
+
+    /// A merge is over; what waited for it begins.
+    fn merged(&mut self, ctx: &mut Context<Self>) {
+        self.merging = false;
+        self.resting = true;
+        ctx.run_later(MERGE_EVERY, |actor, ctx| {
+            actor.resting = false;
+            if std::mem::take(&mut actor.again) {
                 actor.merge(ctx);
             }
+        });
+        if self.before.is_some() {
+            self.merge(ctx);
+        } else if self.expired {
+            self.read_anew(ctx);
+        }
+    }
+
+    /// Reads everything that is committed and not expired anew, in place of what is shown: what was
+    /// merged cannot be taken out again.
+    fn read_anew(&mut self, ctx: &mut Context<Self>) {
+        let snapshot = self.context.live.snapshot();
+        self.expired = true;
+        if self.merging || self.before.is_some() || snapshot.check().is_err() {
+            return;
+        }
+        self.merging = true;
+        self.expired = false;
+        let (target, reach) = (self.target.clone(), snapshot.reach());
+        let recent = snapshot.committed().recent.len();
+        let work = async move { target.load(reach).await };
+        ctx.spawn(work.into_actor(self).map(move |found, actor, ctx| {
+            match found {
+                Ok(found) => {
+                    let empty = || Pane::new(actor.context.settings.statistics.clone());
+                    let pane = found.map_or_else(empty, |found| found.pane);
+                    let held = hold(&actor.context, pane);
+                    actor.context.live.merged(recent, &held, false);
+                }
+                Err(error) => {
+                    let source = &actor.context.settings.name;
+                    tracing::warn!(%source, %error, "expired windows stay in the statistics of all time; trying again later");
+                    ctx.run_later(READ_AGAIN, Self::read_anew);
+                }
+            }
+            actor.merged(ctx);
         }));
+    }
+}
+
+fn hold(context: &SourceContext, pane: Pane) -> Held {
+    let bytes = pane.memory_size();
+    let memory = PaneMemory::charge(&context.budget, &context.meter, bytes);
+    Held {
+        pane: Arc::new(pane),
+        _memory: Some(Arc::new(memory)),
     }
 }
 
@@ -187,6 +237,14 @@ impl Handler<MoreCommitted> for Lifetime {
 
     fn handle(&mut self, _: MoreCommitted, ctx: &mut Self::Context) {
         self.merge(ctx);
+    }
+}
+
+impl Handler<Expired> for Lifetime {
+    type Result = ();
+
+    fn handle(&mut self, _: Expired, ctx: &mut Self::Context) {
+        self.read_anew(ctx);
     }
 }
 

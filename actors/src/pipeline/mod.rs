@@ -14,6 +14,7 @@ mod lifeline;
 mod lifetime;
 mod opening;
 mod reach;
+mod retention;
 mod rollups;
 mod schemas;
 mod settings;

@@ -9,7 +9,9 @@ use shardmill_engine::statistics::PaneLimits;
 use shardmill_engine::types::{TimestampMs, WindowLength};
 
 use super::workers::DecodePlan;
-use crate::config::{ContentSettings, DataSource, MemoryPlan, StartFrom, StatisticsSettings};
+use crate::config::{
+    ContentSettings, DataSource, MemoryPlan, RetentionMode, StartFrom, StatisticsSettings,
+};
 
 /// The credit that a fetch takes: what its worst answer holds while it becomes columns.
 pub(crate) const FETCH_BYTES: usize = MemoryPlan::KEPT_FETCH as usize;
@@ -52,6 +54,10 @@ pub(crate) struct Settings {
     pub second_clean_up_after: Duration,
     /// How often clean-up runs after that.
     pub clean_up_interval: Duration,
+    /// How long windows stay; `None` for ever.
+    pub retention: Option<RetentionSettings>,
+    /// How often retention runs.
+    pub retention_interval: Duration,
     /// How long a stream or target that does not answer is waited for at the start.
     pub start_patience: Duration,
     /// How long a stop may take to finish what is in flight.
@@ -108,10 +114,30 @@ impl Settings {
             list_shards_interval: (window / 2).clamp(Duration::from_millis(500), minute / 2),
             second_clean_up_after: 2 * minute,
             clean_up_interval: 60 * minute,
+            retention: source.target().retention.map(|keep| RetentionSettings {
+                keep,
+                soft: source.target().retention_mode == RetentionMode::Soft,
+            }),
+            retention_interval: retention_interval(source.target().retention, window),
             start_patience: Duration::from_secs(30),
             stop_deadline: source.engine().stop_deadline,
         }
     }
+}
+
+/// How long windows stay.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetentionSettings {
+    /// So long after their end they expire.
+    pub keep: Duration,
+    /// The files of expired windows stay.
+    pub soft: bool,
+}
+
+/// Once an hour, or 24 times while a window is kept; never more than once a window.
+fn retention_interval(keep: Option<Duration>, window: Duration) -> Duration {
+    let hour = Duration::from_secs(3_600);
+    keep.map_or(hour, |keep| (keep / 24).min(hour)).max(window)
 }
 
 /// The bounds of panes.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
-use shardmill_engine::log::{Commit, DataFile, LaneLog};
+use shardmill_engine::log::{self, Commit, DataFile, LaneLog};
 use shardmill_engine::ports::ShardFilter;
 use shardmill_engine::rollup::Reach;
 use shardmill_engine::source::{Lineage, Offer};
@@ -24,7 +24,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 mod finishing;
 mod messages;
 
-pub(crate) use messages::{Committed, EndReached, StopSource, StopSourceNow};
+pub(crate) use messages::{Committed, EndReached, ExpireAll, HowFar, StopSource, StopSourceNow};
 
 use super::clean_up::{ClaimOver, CleanUp, EndCleanUp};
 use super::committer::public;
@@ -33,6 +33,7 @@ use super::lane::{EndClaim, Enter, Forget, Lane, LanePlan, OthersClosed};
 use super::lifeline::{Fault, Lifeline};
 use super::lifetime::{EndLifetime, Lifetime, MoreCommitted};
 use super::opening::{self, Opened};
+use super::retention::{EndRetention, Retention};
 use super::rollups::{CompleteThrough, EndRollups, Rollups};
 use super::settings::Finish;
 use crate::error::Error;
@@ -87,6 +88,7 @@ pub(crate) struct Source {
     clean_up: Option<Addr<CleanUp>>,
     lifetime: Option<Addr<Lifetime>>,
     rollups: Option<Addr<Rollups>>,
+    retention: Option<Addr<Retention>>,
     listing: bool,
     list_again: bool,
     /// Whether a listing has been taken in since the lanes were claimed.
@@ -118,6 +120,7 @@ impl Source {
             clean_up: None,
             lifetime: None,
             rollups: None,
+            retention: None,
             listing: false,
             list_again: false,
             listed: false,
@@ -154,10 +157,15 @@ impl Source {
         // A claim's number is that of its entry.
         let limit = claims.map(|claim| (claim.epoch, claim.lane, claim.claim.0));
         let limit = Reach::new(limit);
+        let retention = log::Retention::new(&logs);
         for (place, log) in logs.into_iter().enumerate() {
             self.start_lane(place, Box::new(log), ctx);
         }
         self.start_statistics(record.window_length_ms, limit);
+        self.retention = retention.zip(self.lifetime.clone()).map(|(log, lifetime)| {
+            let context = Arc::clone(&self.context);
+            Retention::new(context, ctx.address(), lifetime, log).start()
+        });
         self.clean_up = cleanup
             .map(|cleanup| CleanUp::new(Arc::clone(&self.context), ctx.address(), cleanup).start());
         let every = self.context.settings.list_shards_interval;
@@ -185,10 +193,15 @@ impl Source {
         if let Some(lifetime) = &self.lifetime {
             self.deliver(lifetime.send(MoreCommitted), ctx);
         }
-        let complete = self.lanes.iter().map(|slot| slot.closed_through).min();
-        if let (Some(rollups), Some(Some(complete))) = (&self.rollups, complete) {
+        if let (Some(rollups), Some(complete)) = (&self.rollups, self.complete_through()) {
             self.deliver(rollups.send(CompleteThrough(complete)), ctx);
         }
+    }
+
+    /// The last window that every lane has closed.
+    fn complete_through(&self) -> Option<Window> {
+        let closed = self.lanes.iter().map(|slot| slot.closed_through);
+        closed.min().flatten()
     }
 
     fn start_lane(&mut self, place: usize, log: Box<LaneLog>, ctx: &mut Context<Self>) {
@@ -396,6 +409,11 @@ impl Source {
             // One that is gone has ended.
             actix::spawn(async move {
                 let _ = clean_up.send(EndCleanUp).await;
+            });
+        }
+        if let Some(retention) = self.retention.take() {
+            actix::spawn(async move {
+                let _ = retention.send(EndRetention).await;
             });
         }
         if let Some(lifetime) = self.lifetime.take() {

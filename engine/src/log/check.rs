@@ -23,17 +23,18 @@ pub(super) fn closed_as_found(
     })
 }
 
-/// A mark that only grows.
-pub(super) fn not_back(
-    what: &'static str,
-    before: Option<Window>,
-    found: Window,
-) -> Result<(), EntryFault> {
-    match before {
-        Some(before) if before > found => Err(EntryFault::GoesBack {
-            what,
+/// Windows expire once they are closed, and stay expired.
+pub(super) fn expire(state: &LaneState, through: Window) -> Result<(), EntryFault> {
+    match (state.expired_through, state.closed_through) {
+        (Some(before), _) if before > through => Err(EntryFault::GoesBack {
+            what: "the expired mark",
             before: before.0.into(),
-            found: found.0.into(),
+            found: through.0.into(),
+        }),
+        (_, closed) if Some(through) > closed => Err(EntryFault::WindowOrder {
+            what: "the expired mark",
+            found: through,
+            limit: closed.unwrap_or(Window(i64::MIN)),
         }),
         _ => Ok(()),
     }

@@ -12,9 +12,7 @@ use super::load::{self, Reading};
 use super::names::{FileName, hour_folder};
 use super::objects::Objects;
 use super::{Cleaned, EndedClaim, Folded, LaneLog, LanesRecord, LogError};
-use crate::types::{
-    ClaimNumber, ClaimRef, Epoch, FileKind, LaneId, TimestampMs, Window, WindowLength,
-};
+use crate::types::{ClaimNumber, ClaimRef, Epoch, FileKind, LaneId, TimestampMs, WindowLength};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -43,7 +41,6 @@ pub struct LaneOver {
     /// Claims below this one are over; all of them where there is none.
     claim: Option<ClaimNumber>,
     ended: Vec<EndedClaim>,
-    expired_through: Option<Window>,
     cleaned_epoch: Option<Epoch>,
 }
 
@@ -76,19 +73,17 @@ impl LaneOver {
             lane,
             claim: None,
             ended: folded.ended_claims.clone(),
-            expired_through: folded.state.expired_through,
             cleaned_epoch: folded.state.cleaned.epoch,
         }
     }
 
     /// Whether an unnamed file of an ended claim: it may be deleted.
     fn is_left_behind(&self, name: &str, file: &FileName) -> bool {
-        Some(file.window) > self.expired_through
-            && self.ended.iter().any(|ended| {
-                ended.claim == file.claim.claim
-                    && Some(file.window) > ended.closed_through
-                    && !ended.committed.iter().any(|committed| committed == name)
-            })
+        self.ended.iter().any(|ended| {
+            ended.claim == file.claim.claim
+                && Some(file.window) > ended.closed_through
+                && !ended.committed.iter().any(|committed| committed == name)
+        })
     }
 
     fn all_settled(&self, now: TimestampMs) -> bool {

@@ -16,6 +16,7 @@ pub(super) fn next_lanes(sealed: &[LaneState], lanes: usize) -> Vec<LaneState> {
     let lanes = lanes.max(1);
     let template = LaneState {
         expired_through: sealed.iter().filter_map(|lane| lane.expired_through).max(),
+        kept_through: sealed.iter().filter_map(|lane| lane.kept_through).max(),
         format: sealed.iter().map(|lane| lane.format).max().unwrap_or(0),
         schema: merged_schema(sealed),
         ..LaneState::default()

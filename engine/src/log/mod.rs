@@ -19,6 +19,7 @@ pub mod names;
 mod objects;
 mod preview;
 mod record;
+mod retention;
 mod start;
 mod state;
 mod view;
@@ -44,6 +45,8 @@ pub use record::{
     EntryHead, FORMAT_VERSION, Folded, GenerationRecord, LaneState, LanesRecord, ShardRange,
     ShardState, SourceRecord, StatisticsObject,
 };
+pub(crate) use retention::marks_since;
+pub use retention::{ExpiredMarks, Forgotten, Retention, expires_through, older_than};
 pub use start::{Identity, SourceOptions, claim_lanes, open_source, read_source, take_generation};
 pub use state::LaneFold;
 pub use view::{LaneView, SourceView, read_state};

@@ -168,6 +168,21 @@ impl FileName {
     }
 }
 
+impl FileName {
+    /// The same, `None` also for a copy that somebody has put elsewhere.
+    pub fn parse_exactly(name: &str, window_length: WindowLength) -> Option<Self> {
+        Self::parse(name).filter(|file| {
+            let FileName {
+                kind,
+                claim,
+                window,
+                part,
+            } = *file;
+            self::file(kind, window_length, claim, window, part) == name
+        })
+    }
+}
+
 /// `YYYY-MM-DD` of a time, UTC, in the Gregorian calendar.
 fn date(time: TimestampMs) -> String {
     // Years are counted from March, so that the leap day is a year's last one; 400 such years

@@ -93,6 +93,9 @@ pub struct LaneState {
     pub closed_through: Option<Window>,
     /// Windows up to this one are expired.
     pub expired_through: Option<Window>,
+    /// Of expired windows up to this one the files stay (`soft`): they are not ours any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_through: Option<Window>,
     /// The number of the format decision in force; 0 before the first.
     pub format: u64,
     /// The schema of the files so far, remembered.

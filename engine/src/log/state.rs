@@ -92,9 +92,7 @@ impl LaneFold {
                 };
                 check::commit(&folded.state, claim, window_length, commit)
             }
-            EntryBody::Expire { through, .. } => {
-                check::not_back("the expired mark", folded.state.expired_through, *through)
-            }
+            EntryBody::Expire { through, .. } => check::expire(&folded.state, *through),
         }
     }
 
@@ -130,9 +128,14 @@ impl LaneFold {
                 folded.note_files(commit);
                 folded.cleaned(commit.cleaned);
             }
-            EntryBody::Expire { through, .. } => {
-                let mark = &mut folded.state.expired_through;
-                *mark = (*mark).max(Some(*through));
+            EntryBody::Expire { through, soft } => {
+                let LaneState {
+                    expired_through,
+                    kept_through,
+                    ..
+                } = &mut folded.state;
+                *expired_through = (*expired_through).max(Some(*through));
+                *kept_through = (*kept_through).max(Some(*through).filter(|_| *soft));
             }
             EntryBody::Seal { .. } => {
                 folded.end_claim(entry);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::objects::Objects;
+use super::retention::read_marks;
 use super::{
     Entry, EntryAt, EntryBody, LaneFold, LanesRecord, LogError, SourceRecord, lanes, load, names,
 };
@@ -36,6 +37,8 @@ pub struct Walk {
     objects: Objects,
     window_length: WindowLength,
     newest: Epoch,
+    /// Whether windows of the source are expired: only then retention has ever run.
+    has_expired: bool,
     epoch: Option<Arc<LanesRecord>>,
     /// Lanes of `epoch` that are to come.
     to_come: VecDeque<LaneId>,
@@ -78,6 +81,7 @@ impl Walk {
             objects,
             window_length: source.window_length_ms,
             newest: Epoch(newest),
+            has_expired: false,
             epoch: None,
             to_come: VecDeque::new(),
             lane: None,
@@ -104,7 +108,12 @@ impl Walk {
             if lane.fold.is_none() {
                 lane.read_checkpoints(&self.objects).await?;
             }
-            let fold = lane.end()?;
+            let (fold, excused) = lane.end()?;
+            if let Some(error) = excused
+                && !self.may_have_gaps().await?
+            {
+                return Err(error);
+            }
             self.ends.push(fold.clone());
             return Ok(Some(Walked::Lane(Box::new(fold))));
         }
@@ -128,6 +137,16 @@ impl Walk {
         self.ends.clear();
         self.epoch = Some(Arc::clone(&record));
         Ok(Some(Walked::Epoch(record)))
+    }
+
+    /// Whether retention may have deleted entries. The mark stands in the lanes of the newest epoch,
+    /// which may have come since the walk began.
+    async fn may_have_gaps(&mut self) -> Result<bool, LogError> {
+        if !self.has_expired {
+            let marks = read_marks(&self.objects, self.window_length, self.newest).await?;
+            self.has_expired = marks.through.is_some();
+        }
+        Ok(self.has_expired)
     }
 
     /// An epoch carries on what the seals before it left (I3).
@@ -310,8 +329,8 @@ impl LaneWalk {
         self.excused.get_or_insert(error);
     }
 
-    /// The fold at the end of the lane.
-    fn end(mut self) -> Result<LaneFold, LogError> {
+    /// The fold at the end of the lane, and what only retention can explain.
+    fn end(mut self) -> Result<(LaneFold, Option<LogError>), LogError> {
         let fold = match self.fold.take() {
             Some(fold) if self.at.entry >= self.covered_at_first => fold,
             before => {
@@ -332,10 +351,7 @@ impl LaneWalk {
                     })?
             }
         };
-        match self.excused {
-            Some(error) if fold.folded.state.expired_through.is_none() => Err(error),
-            _ => Ok(fold),
-        }
+        Ok((fold, self.excused))
     }
 }
 

@@ -27,25 +27,36 @@ impl Archive {
     /// What reading can bring.
     pub async fn check_rollups(&self) -> Result<Result<u64, WrongRollup>, LogError> {
         let shelf = &self.shelf;
-        let (store, host) = (Arc::clone(&shelf.store), Arc::clone(&shelf.host));
-        let Some(view) = read_state(store, host).await? else {
-            return Ok(Ok(0));
-        };
-        let expired = expired_through(&view);
+        let mut expired = expired_now(shelf).await?;
         let mut right = 0;
         for level in [Level::Hour, Level::Day] {
             for number in shelf.numbers(level, 0, i64::MAX).await? {
-                match check(shelf, level, number, expired).await? {
-                    None => right += 1,
-                    Some(detail) => {
-                        let name = names::rollup(level, number);
-                        return Ok(Err(WrongRollup { name, detail }));
-                    }
+                let Some(detail) = check(shelf, level, number, expired).await? else {
+                    right += 1;
+                    continue;
+                };
+                // Retention may have gone on meanwhile.
+                expired = expired_now(shelf).await?;
+                if !is_touched(level, number, expired) {
+                    let name = names::rollup(level, number);
+                    return Ok(Err(WrongRollup { name, detail }));
                 }
             }
         }
         Ok(Ok(right))
     }
+}
+
+async fn expired_now(shelf: &Shelf) -> Result<Option<Window>, LogError> {
+    let (store, host) = (Arc::clone(&shelf.store), Arc::clone(&shelf.host));
+    let view = read_state(store, host).await?;
+    Ok(view.as_ref().and_then(expired_through))
+}
+
+/// Whether a window of a roll-up is expired.
+fn is_touched(level: Level, number: u64, expired: Option<Window>) -> bool {
+    let first = i64::try_from(number).map(|number| level.first(number));
+    first.is_ok_and(|first| Some(first) <= expired)
 }
 
 /// What is wrong with a roll-up.
@@ -55,8 +66,7 @@ async fn check(
     number: u64,
     expired: Option<Window>,
 ) -> Result<Option<String>, LogError> {
-    let first = i64::try_from(number).map(|number| level.first(number));
-    if first.is_ok_and(|first| Some(first) <= expired) {
+    if is_touched(level, number, expired) {
         return Ok(None);
     }
     let Some((stored, record)) = shelf.rollup(level, number).await? else {

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use super::covers::{Cover, Gap, Reach, Stretch};
 use super::shelf::Shelf;
 use super::{Found, RollupError, logs};
-use crate::log::{SourceView, read_lanes, read_state};
+use crate::log::{SourceView, marks_since, read_lanes, read_state};
 use crate::statistics::Pane;
 use crate::types::{Epoch, Level, Window};
 
@@ -53,11 +53,27 @@ pub(super) async fn collect(
     windows: Range<Window>,
     limit: &Reach,
 ) -> Result<Option<Found>, RollupError> {
-    let (store, host) = (Arc::clone(&shelf.store), Arc::clone(&shelf.host));
-    let Some(view) = read_state(store, host).await? else {
-        return Ok(None);
-    };
-    let expired = expired_through(&view);
+    loop {
+        let (store, host) = (Arc::clone(&shelf.store), Arc::clone(&shelf.host));
+        let Some(view) = read_state(store, host).await? else {
+            return Ok(None);
+        };
+        let found = collect_as_of(shelf, &view, windows.clone(), limit).await?;
+        // What has expired meanwhile may be gone: some of it was found and some was not.
+        let expired = marks_since(&shelf.objects, &view).await?.through;
+        if expired == found.expired_through || expired < Some(windows.start) {
+            return Ok(Some(found));
+        }
+    }
+}
+
+async fn collect_as_of(
+    shelf: &Shelf,
+    view: &SourceView,
+    windows: Range<Window>,
+    limit: &Reach,
+) -> Result<Found, RollupError> {
+    let expired = expired_through(view);
     let first = expired.map_or(windows.start, |expired| windows.start.max(expired.next()));
     let mut collector = Collector {
         shelf,
@@ -75,15 +91,15 @@ pub(super) async fn collect(
         collector.level(Level::Hour, after_days..all.end).await?;
     }
     if !collector.over {
-        collector.read_to_end(&view).await?;
+        collector.read_to_end(view).await?;
     }
-    Ok(Some(Found {
+    Ok(Found {
         pane: collector.pane,
         reach: collector.reach,
         missing_panes: collector.missing,
         expired_through: expired,
         complete_through: view.complete_through,
-    }))
+    })
 }
 
 /// Windows up to this one are expired: the highest mark of all lanes.

@@ -7,9 +7,11 @@ use super::reading::Target;
 use super::violation::{VerifyError, Violation};
 use super::{Named, Verified, files};
 use crate::log::names::{self, FileName};
-use crate::log::{Commit, Entry, EntryAt, EntryBody, LogError, Walk, Walked, read_state};
+use crate::log::{
+    Commit, Entry, EntryAt, EntryBody, ExpiredMarks, LogError, Walk, Walked, read_state,
+};
 use crate::types::{
-    ClaimNumber, ClaimRef, Generation, KinesisShardId, Level, TimestampMs, Window, WindowLength,
+    ClaimNumber, ClaimRef, Generation, KinesisShardId, TimestampMs, Window, WindowLength,
 };
 
 /// Who held which lane when, as far as leftovers are concerned.
@@ -57,7 +59,7 @@ pub(super) struct History {
     pub verified: Verified,
     pub named: Named,
     pub claims: Claims,
-    /// The files of windows up to this one are gone, or going.
+    /// The files of windows up to this one are gone, or going, or not ours any more.
     expired_through: Option<Window>,
     /// Every Kinesis shard that ever was in a lane.
     entered: HashSet<KinesisShardId>,
@@ -75,20 +77,13 @@ pub(super) async fn walk(
         name: names::SOURCE.to_owned(),
     };
     let (store, host) = (Arc::clone(&target.store), Arc::clone(&target.host));
-    let view = read_state(Arc::clone(&store), Arc::clone(&host))
-        .await?
-        .ok_or_else(missing)?;
-    let lanes = view.lanes.iter();
-    let expired = lanes
-        .filter_map(|lane| lane.fold.folded.state.expired_through)
-        .max();
     let mut walk = Walk::begin(store, host).await?.ok_or_else(missing)?;
     let mut history = History {
         window_length: walk.window_length(),
         verified: Verified::default(),
         named: Named::default(),
         claims: Claims::default(),
-        expired_through: expired,
+        expired_through: expired_through(target).await?,
         entered: HashSet::new(),
         statistics,
     };
@@ -161,21 +156,51 @@ impl History {
             }
         }
         self.verified.commits += 1;
-        // Statistics of minutes stay until their whole hour has expired.
-        let kept = |window| Some(Level::Hour.last(Level::Hour.number_of(window)));
-        if let Some(object) = &commit.statistics
-            && kept(object.window) > self.expired_through
-        {
+        if self.is_expired(commit) {
+            self.verified.expired_commits += 1;
+            return Ok(());
+        }
+        let before = self.verified;
+        let Err(error) = self.objects(target, name, commit).await else {
+            return Ok(());
+        };
+        // Retention may have gone on since the mark was read.
+        self.expired_through = expired_through(target).await?;
+        if !self.is_expired(commit) {
+            return Err(error);
+        }
+        self.verified = before;
+        self.verified.expired_commits += 1;
+        Ok(())
+    }
+
+    fn is_expired(&self, commit: &Commit) -> bool {
+        let expired = |window| Some(window) <= self.expired_through;
+        commit.window().is_some_and(expired)
+    }
+
+    /// What the commit names, read.
+    async fn objects(
+        &mut self,
+        target: &Target,
+        name: &str,
+        commit: &Commit,
+    ) -> Result<(), VerifyError> {
+        if let Some(object) = &commit.statistics {
             target.there(&object.name, object.bytes).await?;
             self.verified.statistics_objects += 1;
             self.verified.statistics_bytes += object.bytes;
         }
-        let expired = |window| Some(window) <= self.expired_through;
-        if commit.window().is_some_and(expired) {
-            self.verified.expired_commits += 1;
-            return Ok(());
-        }
         let (length, verified) = (self.window_length, &mut self.verified);
         files::check(target, length, name, commit, verified, self.statistics).await
     }
+}
+
+/// Up to where windows are expired now.
+pub(super) async fn expired_through(target: &Target) -> Result<Option<Window>, VerifyError> {
+    let (store, host) = (Arc::clone(&target.store), Arc::clone(&target.host));
+    let view = read_state(store, host).await?;
+    let lanes = view.iter().flat_map(|view| &view.lanes);
+    let states = lanes.map(|lane| &lane.fold.folded.state);
+    Ok(ExpiredMarks::of(states).through)
 }

@@ -77,6 +77,11 @@ pub struct Verified {
     pub unnamed_files: u64,
     /// Their bytes.
     pub unnamed_bytes: u64,
+    /// Files of expired windows that are still there: `soft` keeps them, and retention may be about
+    /// to delete them.
+    pub expired_files: u64,
+    /// Their bytes.
+    pub expired_bytes: u64,
     /// Objects among the files that Shardmill did not write.
     pub foreign_objects: u64,
     /// Uploads in parts that are neither completed nor aborted.
@@ -132,7 +137,14 @@ async fn run(
         claims,
         ..
     } = history::walk(target, statistics, progress).await?;
-    leftovers::look(target, window_length, &named, &claims, &mut verified).await?;
+    let leftovers = leftovers::Leftovers {
+        window_length,
+        named: &named,
+        claims: &claims,
+        // Commits may have gone with their windows since the walk began.
+        expired_through: history::expired_through(target).await?,
+    };
+    leftovers.look(target, &mut verified).await?;
     Ok(verified)
 }
 

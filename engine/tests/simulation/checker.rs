@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use shardmill_engine::log::names::{self, FileName};
 use shardmill_engine::log::{
-    Checkpoint, Commit, Entry, EntryBody, Folded, LaneFold, LaneState, LanesRecord,
+    Checkpoint, Commit, Entry, EntryBody, ExpiredMarks, Folded, LaneFold, LaneState, LanesRecord,
 };
 use shardmill_engine::types::{
-    ClaimRef, Epoch, KinesisShardId, LaneId, Position, Window, WindowLength,
+    ClaimRef, Epoch, FileKind, KinesisShardId, LaneId, Level, Position, Window, WindowLength,
 };
 
 use crate::model_stream::read_records;
@@ -35,14 +35,18 @@ pub struct Checker {
     /// Everything that a commit names.
     named: BTreeMap<String, Named>,
     complete_through: Option<Window>,
+    /// Windows whose files may be deleted: after the first, up to the second.
+    deletable: Vec<(Option<Window>, Window)>,
+    /// Entries that came back after retention had deleted them.
+    revived: BTreeSet<String>,
     commits: Vec<(u64, u32, u64)>,
     /// Figures for the report.
     pub seen: Seen,
 }
 
 struct Named {
-    at: (Epoch, LaneId),
     window: Window,
+    kind: FileKind,
 }
 
 struct LaneBooks {
@@ -71,6 +75,8 @@ pub struct Seen {
     pub cleaned: u64,
     pub late_files: u64,
     pub expired_entries: u64,
+    pub expired_files: u64,
+    pub expired_rollups: u64,
 }
 
 impl Seen {
@@ -89,6 +95,8 @@ impl Seen {
         self.cleaned += other.cleaned;
         self.late_files += other.late_files;
         self.expired_entries += other.expired_entries;
+        self.expired_files += other.expired_files;
+        self.expired_rollups += other.expired_rollups;
     }
 }
 
@@ -103,6 +111,8 @@ impl Checker {
             entered: BTreeSet::new(),
             named: BTreeMap::new(),
             complete_through: None,
+            deletable: Vec::new(),
+            revived: BTreeSet::new(),
             commits: Vec::new(),
             seen: Seen::default(),
         }))
@@ -217,10 +227,22 @@ impl Checker {
             }
         }
         self.count(&entry);
-        if let EntryBody::Commit(commit) = &entry.body {
-            self.commits.push((epoch.0, lane.0, number));
-            self.check_ranges(name, commit);
-            self.check_files(name, claim, commit, objects);
+        match &entry.body {
+            EntryBody::Commit(commit) => {
+                self.commits.push((epoch.0, lane.0, number));
+                self.check_ranges(name, commit);
+                self.check_files(name, claim, commit, objects);
+            }
+            EntryBody::Expire { through, soft } => {
+                assert!(
+                    Some(*through) <= self.complete_through,
+                    "`{name}` expires what is not complete"
+                );
+                if !soft {
+                    self.deletable.push((self.marks().kept_through, *through));
+                }
+            }
+            _ => {}
         }
         let window_length = self.window_length;
         let books = self.books(epoch, lane);
@@ -249,6 +271,7 @@ impl Checker {
         let covered = checkpoints(objects, epoch, lane).last() >= Some(&number);
         let books = self.books(epoch, lane);
         if books.entries.get(&number) == Some(body) {
+            self.revived.insert(name.to_owned());
             return;
         }
         let is_claim = matches!(entry.body, EntryBody::Claim { .. });
@@ -284,13 +307,12 @@ impl Checker {
     fn check_files(&mut self, name: &str, claim: ClaimRef, commit: &Commit, objects: &Objects) {
         let files = commit.all_files().map(|(_, file)| file.bytes);
         let statistics = commit.statistics.iter().map(|object| object.bytes);
-        for ((_, file, window), bytes) in commit.names().zip(files.chain(statistics)) {
+        for ((kind, file, window), bytes) in commit.names().zip(files.chain(statistics)) {
             let there = objects.get(file).map(|body| body.len() as u64);
             assert_eq!(there, Some(bytes), "I2: `{name}` names `{file}`");
             let parsed = FileName::parse(file).expect("a name of ours");
             assert_eq!((parsed.claim, parsed.window), (claim, window), "{name}");
-            let at = (claim.epoch, claim.lane);
-            let before = self.named.insert(file.to_owned(), Named { at, window });
+            let before = self.named.insert(file.to_owned(), Named { window, kind });
             assert!(before.is_none(), "I2: `{file}` is named twice");
         }
     }
@@ -339,27 +361,61 @@ impl Checker {
             }
             "_commits" => self.on_entry_deleted(name, objects),
             "_statistics" => self.on_file_deleted(name),
+            "_rollups" => {
+                self.seen.expired_rollups += 1;
+                let level = match name.contains("/hour/") {
+                    true => Level::Hour,
+                    false => Level::Day,
+                };
+                let number = names::rollup_number(name).and_then(|n| i64::try_from(n).ok());
+                let last = level.last(number.expect("a roll-up's name"));
+                assert!(
+                    Some(last) <= self.marks().through,
+                    "`{name}` was deleted and is not expired"
+                );
+            }
             folder if folder.starts_with('_') => panic!("`{name}` was deleted"),
             _ => self.on_file_deleted(name),
         }
     }
 
+    /// Up to where windows are expired, as the newest epoch says.
+    fn marks(&self) -> ExpiredMarks {
+        ExpiredMarks::of(self.last_folds().map(|fold| &fold.folded.state))
+    }
+
     fn on_entry_deleted(&mut self, name: &str, objects: &Objects) {
         self.seen.expired_entries += 1;
+        self.revived.remove(name);
         let (epoch, lane, number) = place(name);
+        let expired = self.marks().through;
         let covered = checkpoints(objects, epoch, lane).last() >= Some(&number);
         assert!(covered, "`{name}` was deleted and no checkpoint covers it");
         let books = self.books(epoch, lane);
         let entry: Entry = parse(name, &books.entries[&number]);
         let may_go = !matches!(entry.body, EntryBody::Claim { .. } | EntryBody::Seal { .. });
         assert!(may_go, "`{name}` is a claim or a seal and was deleted");
+        if let EntryBody::Commit(commit) = &entry.body {
+            let mut windows = commit.names().map(|(_, _, window)| Some(window));
+            let all = windows.all(|window| window <= expired);
+            assert!(
+                all && commit.closed_through <= expired,
+                "`{name}` was deleted and is not expired"
+            );
+        }
     }
 
     fn on_file_deleted(&mut self, name: &str) {
         match self.named.get(name) {
-            Some(&Named { at, window }) => {
-                let expired = self.books(at.0, at.1).state().expired_through;
-                let gone = Some(window) <= expired;
+            Some(&Named { window, kind }) => {
+                self.seen.expired_files += 1;
+                let hard = |(after, through): &(Option<Window>, Window)| {
+                    Some(window) > *after && window <= *through
+                };
+                let gone = match kind {
+                    FileKind::Statistics => Some(window) <= self.marks().through,
+                    _ => self.deletable.iter().any(hard),
+                };
                 assert!(gone, "I2: `{name}` is committed and was deleted");
             }
             None => {
@@ -411,18 +467,64 @@ impl Checker {
         }
     }
 
-    /// Objects that nobody may leave there for good: files that no commit names, but for those of
-    /// expired windows, which are retention's.
-    pub fn unnamed(&self, objects: &Objects) -> Vec<String> {
-        let is_ours = |name: &&String| {
-            !self.named.contains_key(*name)
-                && FileName::parse(name).is_some_and(|file| {
-                    let lanes = &self.epochs[&file.claim.epoch];
-                    let lane = usize::try_from(file.claim.lane.0).expect("few lanes");
-                    Some(file.window) > lanes[lane].state().expired_through
-                })
+    /// Objects that nobody may leave there for good: files that no commit names, files of expired
+    /// windows, and their commits.
+    pub fn left_behind(&self, objects: &Objects) -> Vec<String> {
+        let ExpiredMarks {
+            through,
+            kept_through,
+        } = self.marks();
+        let is_left = |name: &&String| {
+            FileName::parse(name).is_some_and(|file| {
+                let kept = Some(kept_through).filter(|_| file.kind != FileKind::Statistics);
+                let expired = Some(file.window) <= through && Some(file.window) > kept.flatten();
+                expired || !self.named.contains_key(*name)
+            })
         };
-        objects.keys().filter(is_ours).cloned().collect()
+        let files = objects.keys().filter(is_left).cloned();
+        files.chain(self.expired_commits(objects)).collect()
+    }
+
+    /// Commits of expired windows that had to go. They go in order: behind one that stays nothing
+    /// does, in its lane and in later epochs.
+    fn expired_commits(&self, objects: &Objects) -> Vec<String> {
+        let through = self.marks().through;
+        let mut stays: Option<(Epoch, LaneId)> = None;
+        let mut expired = Vec::new();
+        let entries = objects.range("_commits/".to_owned().."_commits0".to_owned());
+        for (name, body) in entries {
+            let (epoch, lane, number) = place(name);
+            let entry: Entry = parse(name, body);
+            let EntryBody::Commit(commit) = &entry.body else {
+                continue;
+            };
+            if stays.is_some_and(|stays| stays.0 < epoch || stays == (epoch, lane)) {
+                continue;
+            }
+            let mut windows = commit.names().map(|(_, _, window)| Some(window));
+            let goes = checkpoints(objects, epoch, lane).last() >= Some(&number)
+                && windows.all(|window| window <= through)
+                && commit.closed_through <= through;
+            match goes {
+                false => stays = Some((epoch, lane)),
+                true if self.revived.contains(name) => {}
+                true => expired.push(name.clone()),
+            }
+        }
+        expired
+    }
+
+    /// Files of windows that are not expired, or that soft expiry keeps, and that are not there.
+    pub fn lost(&self, objects: &Objects) -> Vec<String> {
+        let ExpiredMarks { through, .. } = self.marks();
+        let kept = self
+            .named
+            .iter()
+            .filter(|(_, named)| Some(named.window) > through);
+        let kept = kept.map(|(name, _)| name);
+        kept.filter(|name| !objects.contains_key(*name))
+            .cloned()
+            .collect()
     }
 
     /// How far each Kinesis shard is committed.

@@ -17,6 +17,7 @@ use crate::START_MS;
 use crate::checker::Checker;
 use crate::executor::{Chaos, ProcessNo, Simulation, World};
 use crate::random::Random;
+use crate::retention;
 use crate::seeds;
 use crate::store::{Defect, Target};
 use crate::stream::{Committed, Kinesis, Manners, Plan};
@@ -105,8 +106,13 @@ fn habits(random: &mut Random, start: Option<i64>) -> Habits {
         checkpoint_every: random.between(1, 12).unsigned_abs(),
         restart_lane: [0, 1, 3][random.below(3)],
         stop: [0, 100, 1_000][random.below(3)],
-        expire: [0, 0, 30][random.below(3)],
         raw_copy: false,
+        retention: retention::Manners {
+            expire: [0, 0, 2][random.below(3)],
+            keep: random.between(1, 150),
+            soft: [0, 1, 3][random.below(3)],
+            rest: random.between(1, 60) * 1_000,
+        },
         decode: random.between(1, 3_000),
         rest: random.between(50, 2_000),
         progress_every: random.between(500, 20_000),

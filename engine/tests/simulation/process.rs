@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures::future::{self, BoxFuture, Either};
 use futures::stream::{FuturesUnordered, StreamExt};
 use shardmill_engine::log::{
-    Cleaned, Cleanup, Identity, LaneClaimer, LaneLog, LaneOver, LaneState, LogError, SourceOptions,
-    claim_lanes, names, open_source, take_generation,
+    Cleaned, Cleanup, Identity, LaneClaimer, LaneLog, LaneOver, LaneState, LogError, Retention,
+    SourceOptions, claim_lanes, names, open_source, take_generation,
 };
 use shardmill_engine::ports::{Host, Store, StoreError};
 use shardmill_engine::types::{FileKind, KinesisShardId, LaneId, ProcessId, Window};
@@ -19,7 +19,7 @@ use crate::executor::{Failures, ProcessNo, World};
 use crate::host::SimulatedHost;
 use crate::lane_model;
 use crate::model_stream::ModelStream;
-use crate::retention;
+use crate::retention::{self, Manners, Orders};
 use crate::store::Target;
 
 /// How a process behaves, each "once in so many steps" of a lane; 0 is never.
@@ -34,8 +34,7 @@ pub struct Habits {
     pub restart_midway: u64,
     /// The process stops with a commit of a part of a window.
     pub stop: u64,
-    /// A lane expires what is older than a few windows.
-    pub expire: u64,
+    pub retention: Manners,
     /// A window has so many parts at most.
     pub parts: i64,
     /// The longest rest between two steps, in milliseconds.
@@ -64,6 +63,7 @@ pub struct Process {
     pub stream: Arc<ModelStream>,
     pub habits: Habits,
     pub shared: Arc<Mutex<Shared>>,
+    pub orders: Orders,
 }
 
 /// What the lanes of a process know of one another (the lineage, in the real thing).
@@ -99,6 +99,7 @@ impl Process {
             stream: Arc::clone(stream),
             habits,
             shared: Arc::default(),
+            orders: Orders::default(),
         }
     }
 
@@ -159,8 +160,10 @@ impl Process {
         for lane in &mut lanes {
             lane.set_checkpoint_every(self.habits.checkpoint_every);
             let state = lane.state().clone();
+            self.orders.note(lane.claim().lane, &state);
             self.shared().states.insert(lane.claim().lane, state);
         }
+        let retention = Retention::new(&lanes).expect("there are lanes");
         let mut cleanup = Cleanup::new(&lanes).expect("there are lanes");
         self.clean(&mut cleanup).await;
         let mut work: FuturesUnordered<BoxFuture<'_, Result<Exit, LogError>>> =
@@ -169,6 +172,7 @@ impl Process {
             work.push(Box::pin(self.run_lane(lane)));
         }
         work.push(Box::pin(self.clean_hourly(cleanup)));
+        work.push(Box::pin(self.retain(retention)));
         match work.next().await {
             Some(Ok(exit)) => exit,
             Some(Err(error)) if error.is_fenced() => Exit::Fenced,
@@ -195,6 +199,13 @@ impl Process {
             self.host.sleep(3_600_000).await;
             self.clean(&mut cleanup).await;
         }
+    }
+
+    async fn retain(&self, retention: Retention) -> Result<Exit, LogError> {
+        let (world, host) = ((self.world.clone(), self.number), Arc::clone(&self.host));
+        let (orders, manners) = (self.orders.clone(), self.habits.retention.clone());
+        retention::retain(world, host, orders, retention, manners).await?;
+        Ok(Exit::Stopped)
     }
 
     async fn run_lane(&self, mut lane: LaneLog) -> Result<Exit, LogError> {
@@ -230,9 +241,7 @@ impl Process {
             lane.note_cleaned(*cleaned);
         }
         let behind = lane_model::commit_next(self, lane).await?;
-        if self.chance(self.habits.expire) {
-            retention::expire(self, lane).await?;
-        }
+        self.orders.obey(lane).await?;
         lane.checkpoint_if_due().await?;
         Ok(behind)
     }

@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use shardmill_engine::log::{EntryBody, Followed, Follower, Walk, Walked, read_state};
+use shardmill_engine::log::{EntryBody, Followed, Follower, Retention, Walk, Walked, read_state};
 use shardmill_engine::ports::{Host, Store};
 use shardmill_engine::types::{Position, Window, WindowLength};
 
@@ -18,6 +19,7 @@ use crate::host::SimulatedHost;
 use crate::model_stream::{ModelStream, position_at};
 use crate::process::{Exit, Exits, Habits, Process};
 use crate::random::Random;
+use crate::retention::Manners;
 use crate::seeds;
 use crate::store::{Defect, Target};
 
@@ -186,6 +188,8 @@ impl History {
         self.check_the_others_ended(last);
         self.check_end();
         self.world.crash(last);
+        self.tidy();
+        self.check_left_behind();
         self.check_readers(&followed);
         self.check_start_is_short();
         Outcome {
@@ -197,12 +201,17 @@ impl History {
     /// Lets one last process run for long, alone in the end.
     fn run_last(&mut self) -> ProcessNo {
         loop {
+            let usual = habits(&mut self.dice);
             let habits = Habits {
                 restart: 0,
                 restart_midway: 0,
                 stop: 0,
                 rest: HOUR_MS,
-                ..habits(&mut self.dice)
+                retention: Manners {
+                    rest: HOUR_MS,
+                    ..usual.retention
+                },
+                ..usual
             };
             let last = self.start_process(habits);
             let end = self.world.now() + CALM_MS;
@@ -268,8 +277,13 @@ impl History {
                     let mut habits = habits(&mut self.dice);
                     if self.is_hasty {
                         habits.lanes = [2, 2, 2, 2, 1][self.dice.below(5)];
-                        (habits.expire, habits.checkpoint_every) = (2, 2);
-                        (habits.rest, habits.stop) = (5_000, 0);
+                        habits.retention = Manners {
+                            expire: 1,
+                            keep: 2,
+                            rest: 20_000,
+                            ..habits.retention
+                        };
+                        (habits.rest, habits.stop, habits.checkpoint_every) = (5_000, 0, 2);
                     }
                     self.slots[place] = Slot::Runs(self.start_process(habits));
                 }
@@ -318,7 +332,45 @@ impl History {
         }
     }
 
-    /// Everything is committed once, and nothing is left behind.
+    /// A process claims the lanes and finishes what retention was at when the last one crashed.
+    fn tidy(&mut self) {
+        let lanes = self.checker().last_folds().count();
+        let number = ProcessNo(self.next_process);
+        self.next_process += 1;
+        let habits = Habits {
+            lanes,
+            ..habits(&mut self.dice)
+        };
+        let process = Process::new(&self.world, number, &self.target, &self.stream, habits);
+        self.world.begin_process(number);
+        let done = Arc::new(AtomicBool::new(false));
+        let tell = Arc::clone(&done);
+        let tidy = async move {
+            let lanes = process.claim().await.expect("nobody else runs");
+            let mut retention = Retention::new(&lanes).expect("there are lanes");
+            retention.run().await.expect("nothing fails");
+            tell.store(true, Ordering::Relaxed);
+        };
+        self.world.spawn(number, Box::pin(tidy));
+        let until = self.world.now() + HOUR_MS;
+        while !done.load(Ordering::Relaxed) && self.simulation.step(until) {}
+        assert!(done.load(Ordering::Relaxed), "retention takes an hour");
+        self.world.crash(number);
+    }
+
+    /// Nothing is left that had to go, and nothing is gone that had to stay.
+    fn check_left_behind(&self) {
+        let checker = self.checker();
+        let left = self
+            .target
+            .with_objects(|objects| checker.left_behind(objects));
+        let none = Vec::<String>::new();
+        assert_eq!(left, none, "clean-up and retention left these");
+        let lost = self.target.with_objects(|objects| checker.lost(objects));
+        assert_eq!(lost, none, "these are not expired and gone");
+    }
+
+    /// Everything is committed once.
     fn check_end(&self) {
         let checker = self.checker();
         for id in self.stream.shards.keys() {
@@ -329,8 +381,7 @@ impl History {
                 records => assert_eq!(*committed, position_at(records), "I1: {id}"),
             }
         }
-        let unnamed = self.target.with_objects(|objects| checker.unnamed(objects));
-        assert_eq!(unnamed, Vec::<String>::new(), "clean-up left these");
+
         let uploads = self.target.pending_uploads();
         assert_eq!(uploads, Vec::<String>::new(), "clean-up left these uploads");
         let mut settled = None;
@@ -435,7 +486,8 @@ fn habits(dice: &mut Random) -> Habits {
         false => dice.between(often, 8 * often).unsigned_abs(),
     };
     let (restart, restart_midway, stop) = (sometimes(5), sometimes(4), sometimes(12));
-    let expire = sometimes(3);
+    let expire = sometimes(1);
+    let soft = [0, 0, 1, 3][dice.below(4)];
     Habits {
         // Mostly the same number, so that not every start changes it.
         lanes: [2, 2, 2, 1, 3][dice.below(5)],
@@ -443,7 +495,12 @@ fn habits(dice: &mut Random) -> Habits {
         restart,
         restart_midway,
         stop,
-        expire,
+        retention: Manners {
+            expire,
+            keep: dice.between(1, 20),
+            soft,
+            rest: [10_000, 5 * MINUTE_MS, HOUR_MS][dice.below(3)],
+        },
         parts: dice.between(1, 3),
         rest: [5_000, MINUTE_MS, 3 * MINUTE_MS][dice.below(3)],
     }

@@ -1,74 +1,106 @@
-//! A model of retention, so that holes in logs and void claims are part of the histories.
+//! Retention of a simulated process, as the actors run it: one task asks every lane for the expire
+//! entry, and deletes once all have it.
 
-use shardmill_engine::log::{Entry, EntryBody, LaneLog, LogError, names};
-use shardmill_engine::ports::StoreError;
-use shardmill_engine::types::Window;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::process::Process;
+use shardmill_engine::log::{LaneLog, LaneState, LogError, Retention};
+use shardmill_engine::ports::Host;
+use shardmill_engine::types::{LaneId, Window};
 
-/// How many closed windows stay.
-const KEEP: i64 = 2;
+use crate::executor::{ProcessNo, World};
 
-/// Expires old windows of a lane: the entry first, then files, then entries that a checkpoint on
-/// the target covers. What fails is left to the next time.
-pub async fn expire(process: &Process, lane: &mut LaneLog) -> Result<(), LogError> {
-    let Some(closed) = lane.state().closed_through else {
-        return Ok(());
-    };
-    let through = Window(closed.0 - KEEP);
-    if Some(through) > lane.state().expired_through {
-        lane.expire(through, false).await?;
-    }
-    if let Err(error) = delete_expired(process, lane, through).await {
-        process.world.trace(|| format!("retention stops: {error}"));
-    }
-    Ok(())
+/// How a process expires.
+#[derive(Clone, Debug)]
+pub struct Manners {
+    /// A round expires something once in so many; 0 is never.
+    pub expire: u64,
+    /// How many closed windows stay at most.
+    pub keep: i64,
+    /// Windows expire softly once in so many; 0 is never.
+    pub soft: u64,
+    /// The longest rest between two rounds, ms.
+    pub rest: i64,
 }
 
-async fn delete_expired(
-    process: &Process,
-    lane: &LaneLog,
-    through: Window,
-) -> Result<(), StoreError> {
-    let claim = lane.claim();
-    let folder = names::checkpoint_folder(claim.epoch, claim.lane);
-    let checkpoints = process.store.list(&folder, None, 7).await?;
-    let last = checkpoints.objects.last();
-    let Some(covered) = last.and_then(|last| names::number(&last.name)) else {
-        return Ok(());
-    };
-    let folder = names::log_folder(claim.epoch, claim.lane);
-    let mut after = None;
+/// What the lanes of a process and its retention tell one another.
+#[derive(Clone, Default)]
+pub struct Orders(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    /// Windows closed and expired, as each lane's log says.
+    lanes: BTreeMap<LaneId, (Option<Window>, Option<Window>)>,
+    wanted: Option<(Window, bool)>,
+}
+
+impl Orders {
+    /// A lane's state is this now.
+    pub fn note(&self, lane: LaneId, state: &LaneState) {
+        let marks = (state.closed_through, state.expired_through);
+        self.lock().lanes.insert(lane, marks);
+    }
+
+    /// Puts the expire entry that is wanted.
+    pub async fn obey(&self, lane: &mut LaneLog) -> Result<(), LogError> {
+        let wanted = self.lock().wanted;
+        if let Some((through, soft)) = wanted
+            && Some(through) > lane.state().expired_through
+        {
+            lane.expire(through, soft).await?;
+        }
+        self.note(lane.claim().lane, lane.state());
+        Ok(())
+    }
+
+    fn complete(&self) -> Option<Window> {
+        let inner = self.lock();
+        inner.lanes.values().map(|(closed, _)| *closed).min()?
+    }
+
+    fn have_all(&self, through: Window) -> bool {
+        let inner = self.lock();
+        let mut lanes = inner.lanes.values();
+        lanes.all(|(_, expired)| *expired >= Some(through))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Expires old windows for ever.
+pub async fn retain(
+    (world, number): (World, ProcessNo),
+    host: Arc<dyn Host>,
+    orders: Orders,
+    mut retention: Retention,
+    manners: Manners,
+) -> Result<(), LogError> {
+    let random = |low, high| world.random(|random| random.between(low, high));
+    let chance = |one_in| world.random(|random| random.one_in(one_in));
     loop {
-        let page = process.store.list(&folder, after.as_deref(), 7).await?;
-        for object in &page.objects {
-            if names::number(&object.name).is_none_or(|number| number > covered) {
-                return Ok(());
-            }
-            delete_commit(process, &object.name, through).await?;
+        host.sleep(random(1, manners.rest).unsigned_abs()).await;
+        // What was expired before is deleted first: later windows may expire in another way.
+        let gone = retention.run().await?;
+        world.trace(|| format!("p{} retention: {gone:?}", number.0));
+        if !chance(manners.expire) {
+            continue;
         }
-        match page.objects.last() {
-            Some(last) if page.more => after = Some(last.name.clone()),
-            _ => return Ok(()),
+        let Some(complete) = orders.complete() else {
+            continue;
+        };
+        let through = Window(complete.0 - random(0, manners.keep));
+        if Some(through) <= retention.marks().through {
+            continue;
         }
+        let soft = chance(manners.soft);
+        orders.lock().wanted = Some((through, soft));
+        while !orders.have_all(through) {
+            host.sleep(500).await;
+        }
+        retention.expired(through, soft);
+        retention.run().await?;
+        assert!(retention.is_settled());
     }
-}
-
-async fn delete_commit(process: &Process, name: &str, through: Window) -> Result<(), StoreError> {
-    let Some(body) = process.store.get(name).await? else {
-        return Ok(());
-    };
-    let entry: Entry = serde_json::from_slice(&body).expect("an entry");
-    let EntryBody::Commit(commit) = entry.body else {
-        return Ok(());
-    };
-    let files: Vec<_> = commit.names().collect();
-    let expired = files.iter().all(|(_, _, window)| *window <= through);
-    if !expired || commit.closed_through > Some(through) {
-        return Ok(());
-    }
-    for (_, file, _) in files {
-        process.store.delete(file).await?;
-    }
-    process.store.delete(name).await
 }

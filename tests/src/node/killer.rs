@@ -38,10 +38,12 @@ pub enum Phase {
     CleanUp,
     /// A checkpoint is put.
     Checkpoint,
+    /// A mark of retention is put, or what is expired is deleted.
+    Retention,
 }
 
 impl Phase {
-    /// All of them.
+    /// All that every process comes by.
     pub const ALL: [Phase; 8] = [
         Phase::BeforeUpload,
         Phase::Uploaded,
@@ -158,6 +160,7 @@ fn phases_of_put(name: &str, body: &[u8]) -> &'static [Phase] {
         Some("_commits") if holds("\"kind\":\"claim\"") => &[Phase::Claim],
         Some("_commits") if holds("\"kind\":\"seal\"") => &[Phase::ChangeOfLanes],
         Some("_commits") if holds("\"kind\":\"commit\"") => &[Phase::DuringPut, Phase::AfterPut],
+        Some("_commits") if holds("\"kind\":\"expire\"") => &[Phase::Retention],
         _ => &[],
     }
 }
@@ -166,6 +169,15 @@ fn phases_of_put(name: &str, body: &[u8]) -> &'static [Phase] {
 fn phases_of_removal(name: &str) -> &'static [Phase] {
     match name.split('/').next() {
         Some("data" | "rejects") => &[Phase::CleanUp],
+        _ => &[],
+    }
+}
+
+/// What deleting an object under this name is.
+fn phases_of_deletion(name: &str) -> &'static [Phase] {
+    match name.split('/').next() {
+        Some("data" | "rejects") => &[Phase::CleanUp, Phase::Retention],
+        Some("_statistics" | "_commits" | "_rollups") => &[Phase::Retention],
         _ => &[],
     }
 }
@@ -209,7 +221,7 @@ impl Store for Killer {
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         let call = self.inner.delete(name);
-        self.trigger.around(phases_of_removal(name), call).boxed()
+        self.trigger.around(phases_of_deletion(name), call).boxed()
     }
 
     fn begin_upload<'a>(

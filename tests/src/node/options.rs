@@ -13,6 +13,8 @@ pub struct NodeOptions {
     pub config: PathBuf,
     /// Length of windows, in milliseconds.
     pub window_ms: i64,
+    /// In place of `target.retention`, in milliseconds: the key takes no less than a minute.
+    pub retention_ms: Option<u64>,
     /// Where to kill itself.
     pub kill: Option<KillAt>,
     /// How many of all calls to the target fail, 0 to 1.
@@ -55,6 +57,7 @@ impl NodeOptions {
         Self {
             config: config.into(),
             window_ms: 1_000,
+            retention_ms: None,
             kill: None,
             store_faults: 0.0,
             stream_faults: 0.0,

@@ -46,6 +46,10 @@ async fn run_source(options: &NodeOptions) -> Result<(), Error> {
     let source = DataSource::from_file(&options.config)
         .unwrap_or_else(|error| panic!("{}: {error}", options.config.display()))
         .with_window_length(window_length);
+    let source = match options.retention_ms {
+        Some(millis) => source.with_retention(Some(Duration::from_millis(millis))),
+        None => source,
+    };
     let stream: Arc<dyn Stream> = match options.numbered {
         Some(Numbered {
             kinesis_shards,

@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 
 use super::Lane;
 use super::stop::StopPhase;
-use crate::pipeline::committer::{GiveBack, NoteCleaned};
+use crate::error::Error;
+use crate::pipeline::committer::{Expire, GiveBack, NoteCleaned, died};
 use crate::pipeline::shard_reader::StopReading;
 
 /// A decoded batch, in whatever order the decoders finish.
@@ -134,6 +135,15 @@ impl Handler<LaneClean> for Lane {
     fn handle(&mut self, LaneClean(cleaned): LaneClean, ctx: &mut Self::Context) {
         let sent = self.committer.send(NoteCleaned(cleaned));
         self.deliver(sent, ctx);
+    }
+}
+
+impl Handler<Expire> for Lane {
+    type Result = ResponseFuture<Result<(), Error>>;
+
+    fn handle(&mut self, expire: Expire, _ctx: &mut Self::Context) -> Self::Result {
+        let sent = self.committer.send(expire);
+        Box::pin(async move { sent.await.unwrap_or_else(|_| Err(died())) })
     }
 }
 

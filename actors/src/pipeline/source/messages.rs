@@ -5,10 +5,12 @@ use std::sync::Arc;
 use actix::prelude::*;
 use futures::future::{Either, join_all, select};
 use shardmill_engine::log::Commit;
-use shardmill_engine::types::{ClaimRef, ShardEnd};
+use shardmill_engine::types::{ClaimRef, ShardEnd, Window};
 
 use super::Source;
+use crate::error::Error;
 use crate::pipeline::clean_up::AllClean;
+use crate::pipeline::committer::{Expire, died};
 use crate::pipeline::lane::{LaneClean, StopLane};
 use crate::pipeline::lifeline::Fault;
 
@@ -25,6 +27,21 @@ pub(crate) struct EndReached {
 pub(crate) struct Committed {
     pub claim: ClaimRef,
     pub commit: Arc<Commit>,
+}
+
+/// Asks for the last window that every lane has closed.
+#[derive(Message)]
+#[rtype(result = "Option<Window>")]
+pub(crate) struct HowFar;
+
+/// Have every lane record that windows are expired. Answered when all have.
+#[derive(Message)]
+#[rtype(result = "Result<(), Error>")]
+pub(crate) struct ExpireAll {
+    /// The last of them.
+    pub through: Window,
+    /// Their files stay.
+    pub soft: bool,
 }
 
 /// Finish what is in flight and commit it, then end.
@@ -107,6 +124,38 @@ impl Handler<AllClean> for Source {
                 self.deliver(addr.send(LaneClean(cleaned)), ctx);
             }
         }
+    }
+}
+
+impl Handler<HowFar> for Source {
+    type Result = Option<Window>;
+
+    fn handle(&mut self, _: HowFar, _ctx: &mut Self::Context) -> Self::Result {
+        self.complete_through()
+    }
+}
+
+impl Handler<ExpireAll> for Source {
+    type Result = ResponseFuture<Result<(), Error>>;
+
+    fn handle(&mut self, order: ExpireAll, _ctx: &mut Self::Context) -> Self::Result {
+        let ExpireAll { through, soft } = order;
+        let lanes = self.lanes.iter().map(|slot| slot.addr.clone());
+        let lanes: Option<Vec<_>> = lanes.collect();
+        let Some(lanes) = lanes.filter(|_| !self.stopping) else {
+            let why = "a lane starts again, or the source stops; windows expire at the next run";
+            return Box::pin(async move { Err(Error::new("engine.actor_died", why)) });
+        };
+        let sent: Vec<_> = lanes
+            .iter()
+            .map(|lane| lane.send(Expire { through, soft }))
+            .collect();
+        Box::pin(async move {
+            for put in join_all(sent).await {
+                put.unwrap_or_else(|_| Err(died()))?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::types::{
 mod append;
 mod format;
 mod readers;
+mod retention;
 mod start;
 
 const NOW: i64 = 1_795_341_780_000;

@@ -107,7 +107,8 @@ impl Lake {
                 let length = furthest.expect("there are lanes").0 - FIRST.0;
                 let through = minute(length * share / 100);
                 let before = self.lanes.iter().map(|lane| lane.state().expired_through);
-                if before.max().flatten() < Some(through) {
+                let closed = self.lanes[0].state().closed_through;
+                if before.max().flatten() < Some(through) && Some(through) <= closed {
                     now(self.lanes[0].expire(through, true)).unwrap();
                 }
             }

@@ -94,6 +94,8 @@ pub struct Books {
     positions: BTreeMap<KinesisShardId, Place>,
     /// `closed_through` of the lanes of the newest epoch.
     closed: Vec<Option<Window>>,
+    /// Entries that were put: one that retention has deleted may come back, late.
+    entries: BTreeSet<String>,
     /// Rows of all commits.
     pub rows: Arc<AtomicU64>,
     pub figures: Figures,
@@ -113,6 +115,7 @@ impl Books {
             committed: Arc::clone(committed),
             positions: BTreeMap::new(),
             closed: Vec::new(),
+            entries: BTreeSet::new(),
             rows: Arc::default(),
             figures: Figures::default(),
         }
@@ -126,7 +129,7 @@ impl Books {
             self.on_epoch(&parse(name, body));
         } else if name.starts_with("_rollups/") {
             self.figures.rollups += 1;
-        } else if name.starts_with("_commits/") {
+        } else if name.starts_with("_commits/") && self.entries.insert((*name).to_owned()) {
             let entry: Entry = parse(name, body);
             match &entry.body {
                 EntryBody::Claim { .. } => self.figures.claims += 1,

@@ -174,9 +174,7 @@ impl Process {
                 progress_at = self.host.now() + self.habits.progress_every;
                 self.progress(log).await?;
             }
-            if self.chance(self.habits.expire) {
-                self.expire(log).await.map_err(end_by)?;
-            }
+            self.orders.obey(log).await.map_err(end_by)?;
             if self.chance(self.habits.stop) {
                 self.shared().stopping = true;
             }
@@ -257,6 +255,7 @@ impl Process {
         if let Err(error) = log.append(commit.clone()).await {
             return Err(end_by(error));
         }
+        self.orders.note(lane, log.state());
         self.with_tip(lane, |tip| tip.flow.committed(&commit));
         self.shared().lineage.committed(lane, &commit);
         log.checkpoint_if_due().await.map_err(end_by)

@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use shardmill_engine::budget::Budget;
 use shardmill_engine::log::{
-    Cleaned, Cleanup, Identity, LaneLog, LaneOver, LaneState, LogError, SourceOptions, claim_lanes,
-    open_source, take_generation,
+    Cleaned, Cleanup, Identity, LaneLog, LaneOver, LaneState, LogError, Retention, SourceOptions,
+    claim_lanes, open_source, take_generation,
 };
 use shardmill_engine::ports::{Host, ShardFilter, Store, Stream};
 use shardmill_engine::source::{EARLIEST_WINDOW, Lineage, first_lanes};
@@ -17,6 +17,7 @@ use shardmill_engine::types::{LaneId, ProcessId, TimestampMs, Window, WindowLeng
 
 use crate::executor::{ProcessNo, World};
 use crate::host::SimulatedHost;
+use crate::retention::{self, Manners, Orders};
 use crate::store::Target;
 use crate::stream::Kinesis;
 
@@ -36,8 +37,7 @@ pub struct Habits {
     pub restart_lane: u64,
     /// The process stops in good order.
     pub stop: u64,
-    /// A lane expires what is older than some windows.
-    pub expire: u64,
+    pub retention: Manners,
     /// A raw copy is kept; it may change from process to process.
     pub raw_copy: bool,
     /// Decoding a batch takes so long at most, ms.
@@ -77,6 +77,7 @@ pub struct Process {
     /// Rows of all commits that are on the target.
     committed_rows: Arc<AtomicU64>,
     shared: Arc<Mutex<Shared>>,
+    pub orders: Orders,
 }
 
 /// What the lanes of a process share.
@@ -112,6 +113,7 @@ impl Process {
             habits,
             committed_rows: Arc::clone(committed_rows),
             shared: Arc::default(),
+            orders: Orders::default(),
         }
     }
 
@@ -201,13 +203,16 @@ impl Process {
         };
         for lane in &mut lanes {
             lane.set_checkpoint_every(self.habits.checkpoint_every);
+            self.orders.note(lane.claim().lane, lane.state());
         }
+        let retention = Retention::new(&lanes).expect("there are lanes");
         let states: Vec<LaneState> = lanes.iter().map(|lane| lane.state().clone()).collect();
         self.shared().lineage = Lineage::new(&states);
         let cleanup = Cleanup::new(&lanes).expect("there are lanes");
         let mut work: FuturesUnordered<BoxFuture<'_, Result<Exit, LogError>>> =
             FuturesUnordered::new();
         work.push(Box::pin(self.clean_hourly(cleanup)));
+        work.push(Box::pin(self.retain(retention)));
         work.push(Box::pin(self.list_now_and_then()));
         work.push(Box::pin(self.roll_now_and_then()));
         work.push(Box::pin(self.ask_now_and_then()));
@@ -229,6 +234,13 @@ impl Process {
                 None => return Exit::Stopped,
             }
         }
+    }
+
+    async fn retain(&self, retention: Retention) -> Result<Exit, LogError> {
+        let (world, host) = ((self.world.clone(), self.number), Arc::clone(&self.host));
+        let (orders, manners) = (self.orders.clone(), self.habits.retention.clone());
+        retention::retain(world, host, orders, retention, manners).await?;
+        Ok(Exit::Stopped)
     }
 
     async fn clean_hourly(&self, mut cleanup: Cleanup) -> Result<Exit, LogError> {

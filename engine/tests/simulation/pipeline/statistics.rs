@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray, TimestampMillisecondArray};
 use bytes::Bytes;
-use shardmill_engine::log::names::{self, FileName};
-use shardmill_engine::log::{Entry, EntryBody, LaneLog, LogError, StatisticsObject};
+use shardmill_engine::log::names;
+use shardmill_engine::log::{
+    Entry, EntryBody, ExpiredMarks, LaneLog, LogError, StatisticsObject, read_state,
+};
 use shardmill_engine::rollup::{Archive, Reach, Roller, Settings};
 use shardmill_engine::schema::{DataType, Field, Schema};
 use shardmill_engine::statistics::{Pane, PaneLimits};
-use shardmill_engine::types::{
-    Counts, FileKind, KinesisShardId, Level, Rows, Window, WindowLength,
-};
+use shardmill_engine::types::{Counts, FileKind, KinesisShardId, Rows, Window, WindowLength};
 
 use crate::executor::World;
 use crate::store::{Objects, Target};
@@ -121,19 +121,6 @@ pub fn truth(objects: &Objects, length: WindowLength, windows: &Range<Window>) -
     truth
 }
 
-/// The windows up to which some lane is expired.
-fn expired(objects: &Objects) -> Option<Window> {
-    let entries = objects.range("_commits/".to_owned().."_commits0".to_owned());
-    let marks = entries.map(|(_, body)| {
-        let entry: Entry = serde_json::from_slice(body).expect("an entry");
-        match entry.body {
-            EntryBody::Expire { through, .. } => Some(through),
-            _ => None,
-        }
-    });
-    marks.max().flatten()
-}
-
 impl Process {
     pub fn archive(&self) -> Archive {
         Archive::new(Arc::clone(&self.store), Arc::clone(&self.host), settings())
@@ -197,37 +184,16 @@ impl Process {
         }
     }
 
-    /// Expires windows of a lane; the statistics of hours that are gone are deleted, the files stay.
-    pub async fn expire(&self, log: &mut LaneLog) -> Result<(), LogError> {
-        let Some(closed) = log.state().closed_through else {
-            return Ok(());
-        };
-        let back = self.world.random(|random| random.between(0, 150));
-        let through = Window(closed.0 - back);
-        if Some(through) <= log.state().expired_through {
-            return Ok(());
-        }
-        log.expire(through, true).await?;
-        let page = self.store.list("_statistics/", None, 1_000).await;
-        for object in page.map(|page| page.objects).unwrap_or_default() {
-            let file = FileName::parse(&object.name).expect("a name of ours");
-            let of_lane =
-                (file.claim.epoch, file.claim.lane) == (log.claim().epoch, log.claim().lane);
-            let hour = Level::Hour.number_of(file.window);
-            if of_lane && Level::Hour.last(hour) <= through {
-                // What fails is left to nobody: it is expired.
-                let _ = self.store.delete(&object.name).await;
-            }
-        }
-        Ok(())
-    }
-
     /// At rest: everything, and ranges of it, against a fresh look at what the commits name.
     pub async fn check_statistics(&self, target: &Target) {
         let length = self.habits.window_length;
         let mut roller = self.archive().roller();
         roller.run().await.expect("it is rolled up");
-        let expired = target.with_objects(expired);
+        let (store, host) = (Arc::clone(&self.store), Arc::clone(&self.host));
+        let view = read_state(store, host).await.expect("it can be read");
+        let view = view.expect("there is a source");
+        let states = view.lanes.iter().map(|lane| &lane.fold.folded.state);
+        let expired = ExpiredMarks::of(states).through;
         let begin = expired.map_or(Window(i64::MIN), Window::next);
         let all = begin..Window(i64::MAX);
         self.check_range(target, length, all).await;
