@@ -19,6 +19,8 @@ pub struct SourceFile {
     pub read_from: String,
     /// `kinesis.end_read_at`.
     pub end: Option<String>,
+    /// `kinesis.fan_out`.
+    pub fan_out: Option<String>,
     /// `kinesis.shards`.
     pub shards: u32,
     /// `target.execution_parallelism`.
@@ -42,6 +44,7 @@ impl SourceFile {
             target: target.display().to_string(),
             s3: None,
             read_from: "start".into(),
+            fan_out: None,
             end: None,
             shards: 1,
             lanes: 1,
@@ -65,6 +68,7 @@ impl SourceFile {
             kinesis,
             target,
             read_from,
+            fan_out,
             shards,
             lanes,
             memory_mib,
@@ -81,6 +85,10 @@ impl SourceFile {
         };
         let end = self.end.as_ref();
         let end = end.map_or_else(String::new, |end| format!("end_read_at = \"{end}\"\n"));
+        let fan_out = match fan_out {
+            Some(consumer) => format!("fan_out = \"{consumer}\""),
+            None => String::new(),
+        };
         format!(
             r#"name = "{name}"
 
@@ -89,6 +97,7 @@ stream = "{stream}"
 connection = "local"
 read_from = "{read_from}"
 {end}shards = {shards}
+{fan_out}
 
 [content]
 format = "{format}"

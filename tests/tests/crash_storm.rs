@@ -20,6 +20,7 @@ async fn nothing_is_lost_and_nothing_is_twice_after_a_hundred_kills() {
         kinesis: server.url(),
         kills: number_from_environment("SHARDMILL_STORM_KILLS").unwrap_or(KILLS),
         kills_by_phase: KILLS_BY_PHASE,
+        fan_out: false,
         batch: 25,
         seed: storm_seed(),
     };
