@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 use shardmill_engine::budget::Budget;
-use shardmill_engine::ports::{Host, SchemaRegistry, Store, Stream};
+use shardmill_engine::ports::{Delivery, Host, SchemaRegistry, Store, Stream};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::adapters;
@@ -237,6 +237,8 @@ impl World {
         if stream.is_bounded() && settings.finish == Finish::Never {
             settings.finish = Finish::WhenRead;
         }
+        let pushed = stream.delivery() == Delivery::Pushed;
+        meter.fan_out.store(pushed, Ordering::Relaxed);
         let (host, meter_of) = (Arc::clone(&self.host), Arc::clone(&meter));
         let schemas = Arc::new(Schemas::new(source.name(), registry, host, meter_of));
         let (faults, faults_inbox): (_, mpsc::UnboundedReceiver<Fault>) = mpsc::unbounded_channel();

@@ -65,7 +65,9 @@ pub struct Progress {
 /// What came from Kinesis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ReadProgress {
-    /// Answers of GetRecords.
+    /// `polling` or `fan_out`.
+    pub mode: &'static str,
+    /// Answers of GetRecords, or events of subscriptions.
     pub fetches: u64,
     /// Kinesis records.
     pub records: u64,
@@ -199,6 +201,8 @@ pub struct Quantiles {
 pub(crate) struct Meter {
     source: String,
     state: Mutex<State>,
+    /// Whether records come by subscriptions.
+    pub(crate) fan_out: AtomicBool,
     pub(crate) fetches: AtomicU64,
     pub(crate) read_records: AtomicU64,
     pub(crate) read_bytes: AtomicU64,
@@ -270,6 +274,7 @@ impl Meter {
                 preview: None,
                 stalled: None,
             }),
+            fan_out: AtomicBool::new(false),
             fetches: AtomicU64::new(0),
             read_records: AtomicU64::new(0),
             read_bytes: AtomicU64::new(0),
@@ -376,6 +381,10 @@ impl Meter {
             generation: state.generation,
             uptime_ms: u64::try_from(now - state.started).unwrap_or(0),
             read: ReadProgress {
+                mode: match self.fan_out.load(Ordering::Relaxed) {
+                    true => "fan_out",
+                    false => "polling",
+                },
                 fetches: load(&self.fetches),
                 records: load(&self.read_records),
                 bytes: load(&self.read_bytes),

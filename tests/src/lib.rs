@@ -10,6 +10,7 @@ pub mod process;
 pub mod tools;
 pub mod wait;
 
+pub mod fan_out;
 pub mod proxy;
 pub mod s3;
 pub mod schema_registry;
@@ -26,6 +27,7 @@ pub mod lake;
 pub mod memory_stream;
 pub mod numbered;
 pub mod paced_stream;
+pub mod pushed_stream;
 pub mod slow_store;
 
 pub mod faults;

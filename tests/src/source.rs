@@ -19,6 +19,8 @@ pub struct SourceFile {
     pub read_from: String,
     /// `kinesis.end_read_at`.
     pub end: Option<String>,
+    /// `kinesis.fan_out`.
+    pub fan_out: Option<String>,
     /// `kinesis.shards`.
     pub shards: u32,
     /// `target.execution_parallelism`.
@@ -44,6 +46,7 @@ impl SourceFile {
             target: target.display().to_string(),
             s3: None,
             read_from: "start".into(),
+            fan_out: None,
             end: None,
             shards: 1,
             lanes: 1,
@@ -68,6 +71,7 @@ impl SourceFile {
             kinesis,
             target,
             read_from,
+            fan_out,
             shards,
             lanes,
             raw_copy,
@@ -85,6 +89,10 @@ impl SourceFile {
         };
         let end = self.end.as_ref();
         let end = end.map_or_else(String::new, |end| format!("end_read_at = \"{end}\"\n"));
+        let fan_out = match fan_out {
+            Some(consumer) => format!("fan_out = \"{consumer}\""),
+            None => String::new(),
+        };
         format!(
             r#"name = "{name}"
 
@@ -93,6 +101,7 @@ stream = "{stream}"
 connection = "local"
 read_from = "{read_from}"
 {end}shards = {shards}
+{fan_out}
 
 [content]
 format = "{format}"

@@ -47,6 +47,8 @@ pub struct Plan {
     pub kills_by_phase: usize,
     /// Whether a raw copy is kept.
     pub raw_copy: bool,
+    /// Whether each start decides anew between polling and enhanced fan-out.
+    pub fan_out: bool,
     /// Kinesis records in a batch; ten batches are put a second.
     pub batch: usize,
     /// Decides everything that is left to chance.
@@ -180,6 +182,10 @@ impl Storm<'_> {
             let others = [1, 2, 3].into_iter().filter(|n| *n != self.source.lanes);
             let others: Vec<u32> = others.collect();
             self.source.lanes = others[random.random_range(0..others.len())];
+        }
+        if self.plan.fan_out {
+            let by = random.random_ratio(2, 3).then(|| "storm".to_owned());
+            self.source.fan_out = by;
         }
         let most = match phase {
             Phase::BeforeUpload | Phase::Uploaded => 8,

@@ -21,6 +21,7 @@ async fn nothing_is_lost_and_nothing_is_twice_after_a_hundred_kills() {
         kills: number_from_environment("SHARDMILL_STORM_KILLS").unwrap_or(KILLS),
         kills_by_phase: KILLS_BY_PHASE,
         raw_copy: true,
+        fan_out: false,
         batch: 25,
         seed: storm_seed(),
     };

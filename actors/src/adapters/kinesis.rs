@@ -3,6 +3,7 @@
 
 mod cbor;
 mod error;
+mod fan_out;
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use shardmill_engine::types::{KinesisShardId, SequenceNumber, TimestampMs};
 use super::connection::timeouts;
 use cbor::AwsCbor;
 use error::Call;
+pub use fan_out::{FanOutStream, FanOutTiming};
 
 /// How long a call may take with its answer: 10 MiB in base64 over a slow line.
 const CALL_TIMEOUT: Duration = Duration::from_secs(40);
@@ -124,12 +126,7 @@ impl KinesisStream {
     /// Reads `stream` by the SDK's configuration, as [`super::sdk_config`] makes it. Makes no
     /// call. Time-outs that the configuration sets go before our own.
     pub fn new(sdk: &SdkConfig, stream: StreamId) -> Self {
-        let mut timeouts = timeouts(sdk);
-        let ours = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT);
-        timeouts.take_defaults_from(&ours.build());
-        let config = config::Builder::from(sdk)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
+        let config = client_config(sdk);
         Self {
             client: Client::from_conf(config.clone().build()),
             cbor_client: Client::from_conf(config.protocol(AwsCbor::new()).build()),
@@ -277,10 +274,20 @@ impl KinesisStream {
             .set_stream_arn(self.stream.arn())
             .send()
             .await
-            .map_err(|error| error::stream_error(Call::List, error))?;
+            .map_err(|error| error::stream_error(Call::Summary, error))?;
         let summary = output.stream_description_summary();
         Ok(summary.map(|summary| i64::from(summary.retention_period_hours()) * HOUR_MS))
     }
+}
+
+/// How clients of Kinesis are made.
+fn client_config(sdk: &SdkConfig) -> config::Builder {
+    let mut timeouts = timeouts(sdk);
+    let ours = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT);
+    timeouts.take_defaults_from(&ours.build());
+    config::Builder::from(sdk)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
 }
 
 enum Page {
@@ -353,11 +360,12 @@ fn shard_info(shard: Shard) -> Result<ShardInfo, StreamError> {
     })
 }
 
+fn child(child: ChildShard) -> (KinesisShardId, Vec<KinesisShardId>) {
+    let parents = child.parent_shards.into_iter().map(KinesisShardId::new);
+    (KinesisShardId::new(child.shard_id), parents.collect())
+}
+
 fn records(output: GetRecordsOutput, server_time: TimestampMs) -> Result<Records, StreamError> {
-    let child = |child: ChildShard| {
-        let parents = child.parent_shards.into_iter().map(KinesisShardId::new);
-        (KinesisShardId::new(child.shard_id), parents.collect())
-    };
     Ok(Records {
         records: output
             .records
@@ -412,11 +420,7 @@ impl Default for ServerDate {
 impl ServerDate {
     fn read(&self) -> Result<TimestampMs, StreamError> {
         match self.0.load(Ordering::Acquire) {
-            i64::MIN => Err(StreamError::Refused(
-                "its answer has no HTTP `Date`, by which minutes close: see what stands between, \
-                 a proxy perhaps, and keep it from dropping that header"
-                    .to_owned(),
-            )),
+            i64::MIN => Err(no_date()),
             millis => Ok(millis),
         }
     }
@@ -434,13 +438,26 @@ impl Intercept for ServerDate {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let text = context.response().headers().get("date");
-        let date = text.and_then(|text| DateTime::from_str(text, Format::HttpDate).ok());
-        if let Some(date) = date {
-            self.0.store(date.secs() * 1_000, Ordering::Release);
+        if let Some(date) = server_date(context.response()) {
+            self.0.store(date, Ordering::Release);
         }
         Ok(())
     }
+}
+
+/// The `Date` of an answer, in milliseconds.
+fn server_date(response: &HttpResponse) -> Option<TimestampMs> {
+    let text = response.headers().get("date")?;
+    let date = DateTime::from_str(text, Format::HttpDate).ok()?;
+    Some(date.secs() * 1_000)
+}
+
+fn no_date() -> StreamError {
+    StreamError::Refused(
+        "its answer has no HTTP `Date`, by which minutes close: see what stands between, a proxy \
+         perhaps, and keep it from dropping that header"
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]

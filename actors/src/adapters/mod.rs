@@ -14,9 +14,9 @@ pub mod s3;
 
 pub use connection::{ConnectionError, sdk_config};
 pub use host::SystemHost;
-pub use kinesis::{KinesisStream, StreamId};
+pub use kinesis::{FanOutStream, FanOutTiming, KinesisStream, StreamId};
 pub use local::LocalStore;
 pub(crate) use open::open_registry_of;
-pub use open::{OpenError, open_registry, open_stream, open_target};
+pub use open::{OpenError, open_fan_out, open_polled, open_registry, open_stream, open_target};
 pub use registry::{ConfluentRegistry, GlueRegistry};
 pub use s3::{S3Options, S3Store};

@@ -6,8 +6,8 @@ use aws_config::SdkConfig;
 use shardmill_engine::ports::{SchemaRegistry, Store, Stream};
 
 use super::{
-    ConfluentRegistry, ConnectionError, GlueRegistry, KinesisStream, LocalStore, S3Options,
-    S3Store, StreamId, sdk_config,
+    ConfluentRegistry, ConnectionError, FanOutStream, GlueRegistry, KinesisStream, LocalStore,
+    S3Options, S3Store, StreamId, sdk_config,
 };
 use crate::config::{Connection, DataSource, RegistrySettings, TargetUrl};
 use crate::error::Error;
@@ -48,8 +48,33 @@ impl From<OpenError> for Error {
     }
 }
 
-/// The stream of a data source. Makes no call to it; may ask for the region.
+/// The stream of a data source, polled or by enhanced fan-out as the settings say. Makes no call to
+/// it; may ask for the region.
 pub async fn open_stream(source: &DataSource) -> Result<Arc<dyn Stream>, OpenError> {
+    Ok(match open_fan_out(source).await? {
+        Some(stream) => Arc::new(stream),
+        None => open_polled(source).await?,
+    })
+}
+
+/// The stream of a data source by enhanced fan-out, where the settings say so.
+pub async fn open_fan_out(source: &DataSource) -> Result<Option<FanOutStream>, OpenError> {
+    let Some(consumer) = &source.kinesis().fan_out else {
+        return Ok(None);
+    };
+    let (sdk, stream) = reached(source).await?;
+    Ok(Some(FanOutStream::new(&sdk, stream, consumer.clone())))
+}
+
+/// The stream of a data source by polling, whatever the settings say: for a look that takes no
+/// subscription from whoever reads.
+pub async fn open_polled(source: &DataSource) -> Result<Arc<dyn Stream>, OpenError> {
+    let (sdk, stream) = reached(source).await?;
+    Ok(Arc::new(KinesisStream::new(&sdk, stream)))
+}
+
+/// Which stream, and how it is reached.
+async fn reached(source: &DataSource) -> Result<(SdkConfig, StreamId), OpenError> {
     let settings = source.kinesis();
     let stream = StreamId::parse(&settings.stream)
         .ok_or_else(|| OpenError::Stream(settings.stream.clone()))?;
@@ -63,7 +88,7 @@ pub async fn open_stream(source: &DataSource) -> Result<Arc<dyn Stream>, OpenErr
             side: "kinesis",
             error,
         })?;
-    Ok(Arc::new(KinesisStream::new(&sdk, stream)))
+    Ok((sdk, stream))
 }
 
 /// The target of a data source, rooted at the source's own folder. Makes no call to it; may ask for

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Exit, Json, Outcome, block_on, output};
 use crate::adapters;
-use crate::config::DataSource;
+use crate::config::{ContentFormat, DataSource};
 use crate::probe::{self, Step};
 
 /// Between two tries of `--wait`.
@@ -118,9 +118,18 @@ impl Check {
 /// All sides, at the same time.
 async fn try_once(source: &DataSource) -> Vec<Step> {
     let stream = async {
-        match adapters::open_stream(source).await {
-            Ok(stream) => probe::probe_stream(&*stream, source.kinesis().shards).await,
-            Err(error) => vec![probe::not_reached(probe::Side::Stream, &error.to_string())],
+        let failed = |error: adapters::OpenError| {
+            vec![probe::not_reached(probe::Side::Stream, &error.to_string())]
+        };
+        let shards = source.kinesis().shards;
+        let samples = source.content().options.format == ContentFormat::Auto;
+        match adapters::open_fan_out(source).await {
+            Ok(Some(stream)) => probe::probe_fan_out(&stream, shards, samples).await,
+            Ok(None) => match adapters::open_stream(source).await {
+                Ok(stream) => probe::probe_stream(&*stream, shards).await,
+                Err(error) => failed(error),
+            },
+            Err(error) => failed(error),
         }
     };
     let target = async {

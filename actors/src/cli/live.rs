@@ -175,10 +175,14 @@ impl Meters {
 
 fn lines(progress: &Progress, rates: Rates, note: &str) -> Vec<String> {
     let lag = progress.lag_ms.map_or("unknown".to_owned(), duration);
+    let by = match progress.read.mode {
+        "fan_out" => " by fan-out",
+        _ => "",
+    };
     let committed = &progress.committed;
     let mut lines = vec![
         format!(
-            "{} {}: {} events/s, {:.1} MB/s, lag {lag}",
+            "{} {}{by}: {} events/s, {:.1} MB/s, lag {lag}",
             progress.source,
             progress.state,
             count(rates.rows_per_s.round() as u64),

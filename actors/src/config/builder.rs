@@ -102,6 +102,11 @@ impl DataSourceBuilder {
         self.value("kinesis.accept_gap", Value::Bool(accept))
     }
 
+    /// Name or ARN of the consumer to read with by enhanced fan-out.
+    pub fn fan_out(self, consumer: impl Into<String>) -> Self {
+        self.text("kinesis.fan_out", consumer)
+    }
+
     /// Parallel readers.
     pub fn shards(self, shards: u32) -> Self {
         self.number("kinesis.shards", u64::from(shards))

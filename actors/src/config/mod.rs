@@ -5,6 +5,7 @@
 //! is wrong, each with its place.
 
 mod builder;
+mod consumer;
 mod content;
 mod definition;
 mod document;
@@ -21,6 +22,7 @@ mod value;
 mod written;
 
 pub use builder::DataSourceBuilder;
+pub use consumer::ConsumerId;
 pub use memory::{
     FETCH_BYTES, FETCH_EXPANSION, LIFETIME_STATISTICS, MAX_OPEN_WINDOWS, MIN_OPEN_WINDOWS,
     MemoryPlan, OPEN_FILES, UNSENT_PART_BYTES,

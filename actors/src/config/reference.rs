@@ -101,6 +101,15 @@ const SOURCE: &[Key] = &[
         example: "\"2026-12-01T00:00:00Z\"",
     },
     Key {
+        path: "kinesis.fan_out",
+        kind: Kind::Consumer,
+        default: Default::Unset("the stream is polled"),
+        meaning: "Name or ARN of the consumer to read with by enhanced fan-out. By a name it is \
+                  registered if it is not there. It may be set, changed and taken out between \
+                  runs. AWS charges for consumers; none is deregistered.",
+        example: "\"shardmill\"",
+    },
+    Key {
         path: "kinesis.shards",
         kind: Kind::Integer {
             min: 1,
@@ -359,7 +368,6 @@ const OUT: &[Key] = &[
 
 /// Keys and sections that the design names and this version does not have.
 pub const PLANNED: &[(&str, &str)] = &[
-    ("kinesis.fan_out", "enhanced fan-out"),
     ("engine.serve", "the HTTP side"),
     ("lookup", "lookup tables"),
     ("output", "outputs"),

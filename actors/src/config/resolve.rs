@@ -7,6 +7,7 @@ use std::time::Duration;
 use shardmill_engine::parquet::{Compression, ParquetOptions};
 use shardmill_engine::types::{TimestampMs, WindowLength};
 
+use super::consumer::ConsumerId;
 use super::document::Values;
 use super::memory::{MIN_OPEN_WINDOWS, MemoryPlan};
 use super::problem::{Report, nearest};
@@ -137,6 +138,7 @@ impl Resolver<'_, '_> {
             _ => None,
         };
         self.ends_after_it_begins(read_from, end_read_at);
+        let fan_out = self.fan_out(stream.as_deref());
         let shards = self.small("kinesis.shards")?;
         let mut connection = connection?;
         connection.region = self.optional_text("kinesis.region").or(connection.region);
@@ -145,6 +147,7 @@ impl Resolver<'_, '_> {
             connection,
             read_from,
             end_read_at,
+            fan_out,
             accept_gap: self.value("kinesis.accept_gap") == Some(Value::Bool(true)),
             shards,
         })
@@ -163,6 +166,19 @@ impl Resolver<'_, '_> {
             self.report
                 .add("config.wrong_value", path, span, message, help);
         }
+    }
+
+    fn fan_out(&mut self, stream: Option<&str>) -> Option<ConsumerId> {
+        let path = "kinesis.fan_out";
+        let consumer = ConsumerId::parse(&self.optional_text(path)?)?;
+        if let Some(stream) = stream.filter(|stream| !consumer.is_of(stream)) {
+            let message = format!("`{path}` is a consumer of another stream than \"{stream}\"");
+            let help = "write the ARN of a consumer of this stream, or a name".to_owned();
+            let span = self.span(path);
+            self.report
+                .add("config.wrong_value", path, span, message, Some(help));
+        }
+        Some(consumer)
     }
 
     fn target(&mut self, folder: Option<&Path>) -> Option<TargetSettings> {

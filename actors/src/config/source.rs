@@ -11,6 +11,7 @@ use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::types::{TimestampMs, WindowLength};
 
 use super::builder::DataSourceBuilder;
+use super::consumer::ConsumerId;
 use super::document::Values;
 use super::memory::MemoryPlan;
 use super::problem::{ConfigError, Report};
@@ -45,6 +46,8 @@ pub struct KinesisSettings {
     /// The arrival time at which reading ends, in milliseconds since the Unix epoch: what arrived
     /// then or later is out.
     pub end_read_at: Option<TimestampMs>,
+    /// The consumer to read with by enhanced fan-out; without one the stream is polled.
+    pub fan_out: Option<ConsumerId>,
     /// Whether to go on where the stream no longer keeps what follows a committed position.
     pub accept_gap: bool,
     /// Parallel readers.

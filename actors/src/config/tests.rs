@@ -133,7 +133,7 @@ external_id = "${SECRET}"
 #[test]
 fn the_builder_and_toml_make_the_same_data_source() {
     let text = with(
-        "shards = 4\nread_from = \"start\"",
+        "shards = 4\nread_from = \"start\"\nfan_out = \"mill\"",
         "execution_parallelism = 3\n[content]\nformat = \"json\"\ncompression = \
          \"snappy_raw\"\nmax_expanded_size = \"1 MiB\"\nmax_expansion_ratio = 9\n\
          [statistics]\nmax_bytes_per_window = \"1 MiB\"\nmax_fields = 50\ntop_values = 7",
@@ -141,6 +141,7 @@ fn the_builder_and_toml_make_the_same_data_source() {
     let built = DataSource::builder("clicks")
         .stream("clickstream")
         .shards(4)
+        .fan_out("mill")
         .read_from(StartFrom::Start)
         .content_format(ContentFormat::Json)
         .content_compression(ContentCompression::SnappyRaw)
@@ -205,7 +206,7 @@ fn an_unknown_key_is_shown_with_its_place_and_the_nearest_one() {
         error.to_string(),
         "error[config.unknown_key]: there is no key `kinesis.shard`\n  --> source.toml:4:1\n  |\n4 \
          | shard = 4\n  | ^^^^^\n  help: did you mean `shards`? allowed here: stream, region, \
-         connection, read_from, end_read_at, shards, accept_gap"
+         connection, read_from, end_read_at, fan_out, shards, accept_gap"
     );
 }
 
@@ -244,6 +245,22 @@ fn every_problem_is_reported_in_the_order_of_the_text() {
 }
 
 #[test]
+fn a_consumer_is_one_of_the_stream() {
+    let arn = |stream: &str| {
+        let own = format!("arn:aws:kinesis:eu-west-1:123456789012:stream/{stream}");
+        format!("fan_out = \"{own}/consumer/mill:1700000000\"")
+    };
+    let source = read(&with(&arn("clickstream"), "")).unwrap();
+    assert!(matches!(source.kinesis().fan_out, Some(ConsumerId::Arn(_))));
+    for (fan_out, line) in [(arn("other"), 4), ("fan_out = \"a b\"".to_owned(), 4)] {
+        let problem = only_problem(&with(&fan_out, ""));
+        assert_eq!(problem.code, "config.wrong_value", "{fan_out}");
+        assert_eq!(problem.key, "kinesis.fan_out");
+        assert_eq!(problem.at.unwrap().line, line);
+    }
+}
+
+#[test]
 fn what_is_not_toml_is_shown_and_nothing_is_said_to_be_missing() {
     let problem = only_problem("name = \"clicks\n");
     assert_eq!(problem.code, "config.syntax");
@@ -253,7 +270,6 @@ fn what_is_not_toml_is_shown_and_nothing_is_said_to_be_missing() {
 #[test]
 fn keys_that_are_still_to_come_say_so() {
     for text in [
-        with("fan_out = \"consumer\"", ""),
         with("", "[[output]]\nname = \"x\""),
         with("", "[[lookup]]\nname = \"x\""),
     ] {

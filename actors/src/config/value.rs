@@ -5,6 +5,8 @@ use std::time::Duration;
 use shardmill_engine::decode::Mark;
 use shardmill_engine::types::TimestampMs;
 
+use super::consumer::ConsumerId;
+
 /// Where a new data source begins to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartFrom {
@@ -41,6 +43,8 @@ pub enum Kind {
     Name,
     /// Name or ARN of a stream.
     Stream,
+    /// Name or ARN of a consumer of a stream.
+    Consumer,
     /// An `http://` or `https://` URL.
     Url,
     /// A whole number, both ends included.
@@ -115,6 +119,7 @@ impl Kind {
                     .to_owned()
             }
             Kind::Stream => "the name or the ARN of a stream".to_owned(),
+            Kind::Consumer => "the name or the ARN of a consumer".to_owned(),
             Kind::Url => "a URL that begins with `http://` or `https://`".to_owned(),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Size { min, max } => format!(
@@ -219,6 +224,9 @@ impl Kind {
             }
             Kind::Name => is_name(text).then(|| Value::Text(text.to_owned())),
             Kind::Stream => is_stream(text).then(|| Value::Text(text.to_owned())),
+            Kind::Consumer => {
+                ConsumerId::parse(text).map(|consumer| Value::Text(consumer.to_string()))
+            }
             Kind::Url => is_url(text).then(|| Value::Text(text.to_owned())),
             Kind::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
             Kind::Integer { .. } => text.parse().ok().and_then(|number| self.in_range(number)),
@@ -268,7 +276,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Stream names are those of the Kinesis API; an ARN must end in one.
-fn is_stream(text: &str) -> bool {
+pub(super) fn is_stream(text: &str) -> bool {
     let name = match text.strip_prefix("arn:") {
         Some(arn) => match arn.split_once(":stream/") {
             Some((head, name)) if head.contains(":kinesis:") => name,

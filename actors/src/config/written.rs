@@ -87,6 +87,9 @@ impl DataSource {
         if let Some(end) = kinesis.end_read_at {
             put("kinesis.end_read_at", time(end).into());
         }
+        if let Some(consumer) = &kinesis.fan_out {
+            put("kinesis.fan_out", consumer.to_string().into());
+        }
         put("kinesis.shards", kinesis.shards.into());
         put("kinesis.accept_gap", kinesis.accept_gap.into());
         for (name, _) in self.connections() {

@@ -111,7 +111,8 @@ fn begins(start: Option<TimestampMs>) -> SampleFrom {
 /// A sample; one more is taken while Kinesis does not answer, as long as a start has patience.
 async fn sample(context: &SourceContext, from: SampleFrom) -> Result<Option<Previewed>, Error> {
     let plan = &context.settings.decode;
-    let (stream, host) = (&*context.stream, &*context.host);
+    let stream = context.stream.aside().unwrap_or(&*context.stream);
+    let host = &*context.host;
     // Nothing waits for credit here: no other source is to wait for this one.
     let _held = context.budget.charge(MAX_SAMPLE_BYTES);
     reach(context, TAKE_A_SAMPLE, || {

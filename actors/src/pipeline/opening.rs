@@ -30,6 +30,9 @@ pub(crate) struct Opened {
     pub format: u64,
 }
 
+/// What [`shardmill_engine::ports::Stream::prepare`] does, for messages.
+const PREPARE: &str = "find or register the consumer of `kinesis.fan_out`";
+
 impl From<LogError> for Error {
     fn from(error: LogError) -> Self {
         public(&error)
@@ -72,6 +75,8 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Option<Opened>, 
             None => return Ok(None),
         },
     };
+    // Whoever reads now is fenced off only by a process that can read.
+    reach(&context, PREPARE, || context.stream.prepare()).await?;
     let identity = identity();
     let generation = log::take_generation(store, host, &identity).await?;
     tracing::info!(

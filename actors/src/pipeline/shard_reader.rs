@@ -1,7 +1,7 @@
 //! The shard-reader: one of the `shards` parallel readers.
 //!
 //! Does: fetches from the Kinesis shards that its lane gave it, one call at a time, whichever is
-//! due; sends what came to the decoders and controls straight to the lane. Does not own: pacing,
+//! due (of a subscription: whichever has something to say); sends what came to the decoders and controls straight to the lane. Does not own: pacing,
 //! iterators, windows (the cursors do), or content. Receives: Kinesis shards to read, the lane's
 //! tip. Emits: decoded batches, watermarks and ends to its lane. Bound: it waits for credit before
 //! each fetch and nowhere else. On failure: calls that fail are made again by the cursor's backoff;
@@ -15,16 +15,18 @@ use std::time::Duration;
 use actix::prelude::*;
 use futures::future::{BoxFuture, FutureExt, select, select_all};
 use shardmill_engine::budget::{Credit, KeptFetch, KeptPermit};
-use shardmill_engine::source::{CursorError, CursorOutput, CursorStep, ShardCursor};
+use shardmill_engine::source::{CursorOutput, CursorStep, ShardCursor};
 use shardmill_engine::types::{ClaimRef, KinesisShardId, PayloadBatch, TimestampMs};
 use tokio::sync::{oneshot, watch};
 
 mod calls;
 mod messages;
+mod next;
 
 pub(crate) use messages::{EndReading, Read, StopReading};
 
 use calls::perform;
+use next::Next;
 
 use super::context::SourceContext;
 use super::decoding::{NotDecoded, decode};
@@ -48,6 +50,8 @@ pub(crate) struct ShardReader {
     /// Credit that was waited for, for the turn that it brings about. It must not be given back and
     /// asked for anew: readers that do that keep one another waiting.
     granted: Option<Credit>,
+    /// Resolve when a Kinesis shard has something to say that had nothing a moment ago.
+    awaited: Vec<BoxFuture<'static, ()>>,
     cursors: BTreeMap<KinesisShardId, Reading>,
     /// The call or the wait that is under way.
     turn: Option<SpawnHandle>,
@@ -65,25 +69,6 @@ struct Reading {
     cursor: Option<ShardCursor>,
     /// When it was served last, to serve in turn.
     served: u64,
-}
-
-/// What a reader may do next.
-enum Next {
-    Call {
-        shard: KinesisShardId,
-        step: CursorStep,
-        credit: Option<Credit>,
-        kept: Option<KeptPermit>,
-    },
-    AwaitCredit {
-        /// Whether the kept fetch would do as well, once it is free again.
-        or_kept: bool,
-    },
-    AwaitTime(TimestampMs),
-    AwaitTip,
-    /// Until the registry of schemas answers.
-    AwaitSchemas,
-    Fail(CursorError),
 }
 
 /// A cursor after a call.
@@ -115,6 +100,7 @@ impl ShardReader {
             tip,
             kept,
             granted: None,
+            awaited: Vec::new(),
             cursors: BTreeMap::new(),
             turn: None,
             calling: false,
@@ -176,6 +162,11 @@ impl ShardReader {
                 let tip = self.tip_changed();
                 self.await_any(vec![tip], ctx);
             }
+            Next::AwaitEvents => {
+                state = "waiting for events";
+                let tip = self.tip_changed();
+                self.await_any(vec![tip], ctx);
+            }
         }
         let meter = &self.context.meter;
         meter.actor(&self.name, state, self.in_flight);
@@ -183,77 +174,6 @@ impl ShardReader {
         meter.actor("decoders", "at work", decodes);
         meter.actor("encoders", "at work", encodes);
         meter.actor("computations", "at work", computations);
-    }
-
-    /// Picks the due cursor that was served longest ago. While there is no credit only the Kinesis
-    /// shard that holds the lane's watermark goes on, by the kept fetch.
-    fn next(&mut self) -> Next {
-        let now = self.context.host.now();
-        let limit = self.tip.borrow().window_limit;
-        let mut due: Vec<(u64, KinesisShardId, CursorStep)> =
-            Vec::with_capacity(self.cursors.len());
-        let mut soonest: Option<TimestampMs> = None;
-        for (shard, reading) in &mut self.cursors {
-            let Some(cursor) = &mut reading.cursor else {
-                continue;
-            };
-            cursor.limit_moved(limit);
-            match cursor.next(now) {
-                CursorStep::Wait { until } => {
-                    soonest = Some(soonest.map_or(until, |soonest| soonest.min(until)));
-                }
-                CursorStep::Blocked { .. } | CursorStep::Done => {}
-                step => due.push((reading.served, shard.clone(), step)),
-            }
-        }
-        due.sort_by_key(|(served, ..)| *served);
-        // What a fetch would bring has to wait for the schemas of what there is.
-        let stalled = self.context.schemas.is_stalled();
-        let (mut hungry, mut or_kept) = (false, false);
-        for (_, shard, step) in due {
-            if let CursorStep::Failed(error) = step {
-                return Next::Fail(error);
-            }
-            if !matches!(step, CursorStep::Fetch { .. }) {
-                return Next::Call {
-                    shard,
-                    step,
-                    credit: None,
-                    kept: None,
-                };
-            }
-            if stalled {
-                continue;
-            }
-            let granted = self.granted.take();
-            if let Some(credit) = granted.or_else(|| self.context.budget.try_take(FETCH_BYTES)) {
-                return Next::Call {
-                    shard,
-                    step,
-                    credit: Some(credit),
-                    kept: None,
-                };
-            }
-            hungry = true;
-            if self.tip.borrow().watermark_shard.as_ref() != Some(&shard) {
-                continue;
-            }
-            if let Some(permit) = self.kept.try_use() {
-                return Next::Call {
-                    shard,
-                    step,
-                    credit: None,
-                    kept: Some(permit),
-                };
-            }
-            or_kept = true;
-        }
-        match soonest {
-            _ if stalled => Next::AwaitSchemas,
-            _ if hungry => Next::AwaitCredit { or_kept },
-            Some(until) => Next::AwaitTime(until),
-            None => Next::AwaitTip,
-        }
     }
 
     fn call(
@@ -405,6 +325,7 @@ impl ShardReader {
         if or_kept {
             ways.push(self.kept.released().boxed());
         }
+        ways.append(&mut self.awaited);
         let other = select_all(ways).map(|_| None);
         self.go_on_after(
             select(credit.boxed(), other).map(|first| first.factor_first().0),
@@ -412,7 +333,8 @@ impl ShardReader {
         );
     }
 
-    fn await_any(&mut self, ways: Vec<BoxFuture<'static, ()>>, ctx: &mut Context<Self>) {
+    fn await_any(&mut self, mut ways: Vec<BoxFuture<'static, ()>>, ctx: &mut Context<Self>) {
+        ways.append(&mut self.awaited);
         self.go_on_after(select_all(ways).map(|_| None), ctx);
     }
 

@@ -93,7 +93,7 @@ pub(crate) async fn previewed(
     source: &DataSource,
     options: PreviewOptions,
 ) -> Result<Previewed, Error> {
-    let stream = adapters::open_stream(source).await?;
+    let stream = adapters::open_polled(source).await?;
     see(source, &*stream, options).await
 }
 

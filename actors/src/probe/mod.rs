@@ -8,7 +8,7 @@ mod target;
 use serde::Serialize;
 
 pub use registry::probe_registry;
-pub use stream::probe_stream;
+pub use stream::{probe_fan_out, probe_stream};
 pub use target::probe_target;
 
 /// Which side of a data source a step is about.

@@ -1,9 +1,12 @@
 //! What reading needs of a stream.
 
-use shardmill_engine::ports::{IteratorFrom, ShardFilter, ShardList, Stream, StreamError};
+use shardmill_engine::ports::{
+    IteratorFrom, ShardFilter, ShardInfo, ShardList, Stream, StreamError,
+};
 use shardmill_engine::types::KinesisShardId;
 
 use super::{Name, Side, Step, Steps};
+use crate::adapters::FanOutStream;
 
 const LIST: Name = Name {
     step: "list_shards",
@@ -25,26 +28,102 @@ const RECORDS: Name = Name {
     step: "get_records",
     permission: "kinesis:GetRecords",
 };
+const CONSUMER: Name = Name {
+    step: "describe_stream_consumer",
+    permission: "kinesis:DescribeStreamConsumer",
+};
+const REGISTER: Name = Name {
+    step: "register_stream_consumer",
+    permission: "kinesis:RegisterStreamConsumer",
+};
+const SUBSCRIBE: Name = Name {
+    step: "subscribe_to_shard",
+    permission: "kinesis:SubscribeToShard",
+};
 
 /// Tries every call that reading makes. Nothing on the stream changes. `shards` is the option of
 /// that name.
 pub async fn probe_stream(stream: &dyn Stream, shards: u32) -> Vec<Step> {
     let mut steps = Steps::new(Side::Stream);
+    match list(&mut steps, stream, shards).await {
+        Some(list) => read(&mut steps, stream, &list).await,
+        None => steps.not_tried(&[ITERATOR, RECORDS]),
+    }
+    steps.done
+}
+
+/// Tries every call that reading by enhanced fan-out makes. A consumer that is not there is
+/// registered, as a start would do; nobody's subscription is taken. `samples` says that payloads are
+/// looked at by polling before the first start.
+pub async fn probe_fan_out(stream: &FanOutStream, shards: u32, samples: bool) -> Vec<Step> {
+    let mut steps = Steps::new(Side::Stream);
+    let list = list(&mut steps, stream, shards).await;
+    let consumer = consumer(&mut steps, stream).await;
+    let readable = list.as_ref().and_then(readable);
+    match (consumer, readable) {
+        (true, Some(shard)) => match stream.may_subscribe(&shard.id).await {
+            Ok(()) => steps.ok(SUBSCRIBE, format!("to Kinesis shard {}", shard.id)),
+            Err(error) => {
+                steps.failed(SUBSCRIBE, error.to_string(), advice(&error, SUBSCRIBE));
+            }
+        },
+        _ => steps.not_tried(&[SUBSCRIBE]),
+    }
+    match (samples, list, stream.aside()) {
+        (true, Some(list), Some(polled)) => read(&mut steps, polled, &list).await,
+        (true, ..) => steps.not_tried(&[ITERATOR, RECORDS]),
+        (false, ..) => {}
+    }
+    steps.done
+}
+
+/// Whether the consumer is there in the end.
+async fn consumer(steps: &mut Steps, stream: &FanOutStream) -> bool {
+    let found = match stream.consumer().await {
+        Ok(found) => found,
+        Err(error) => {
+            steps.failed(CONSUMER, error.to_string(), advice(&error, CONSUMER));
+            steps.not_tried(&[REGISTER]);
+            return false;
+        }
+    };
+    let registered = found.is_some();
+    steps.ok(CONSUMER, found.unwrap_or("not there yet".to_owned()));
+    match stream.prepare().await {
+        Ok(()) => {
+            let what = if registered { "is there" } else { "registered" };
+            steps.ok(REGISTER, what);
+            true
+        }
+        Err(error) => {
+            steps.failed(REGISTER, error.to_string(), advice(&error, REGISTER));
+            false
+        }
+    }
+}
+
+async fn list(steps: &mut Steps, stream: &dyn Stream, shards: u32) -> Option<ShardList> {
     match stream.list_shards(ShardFilter::All).await {
         Err(error) => {
             steps.failed(LIST, error.to_string(), advice(&error, LIST));
-            steps.not_tried(&[LIST_AT, ENOUGH, ITERATOR, RECORDS]);
+            steps.not_tried(&[LIST_AT, ENOUGH]);
+            None
         }
         Ok(list) => {
             let open = list.shards.iter().filter(|shard| !shard.closed).count();
             let closed = list.shards.len() - open;
             steps.ok(LIST, format!("{open} open Kinesis shards, {closed} closed"));
-            list_at(&mut steps, stream, &list).await;
-            enough(&mut steps, open, shards);
-            read(&mut steps, stream, &list).await;
+            list_at(steps, stream, &list).await;
+            enough(steps, open, shards);
+            Some(list)
         }
     }
-    steps.done
+}
+
+/// One that can be read: an open one if there is one.
+fn readable(list: &ShardList) -> Option<&ShardInfo> {
+    let open = list.shards.iter().find(|shard| !shard.closed);
+    open.or(list.shards.first())
 }
 
 async fn list_at(steps: &mut Steps, stream: &dyn Stream, list: &ShardList) {
@@ -76,12 +155,7 @@ fn enough(steps: &mut Steps, open: usize, shards: u32) {
 }
 
 async fn read(steps: &mut Steps, stream: &dyn Stream, list: &ShardList) {
-    let readable = list
-        .shards
-        .iter()
-        .find(|shard| !shard.closed)
-        .or(list.shards.first());
-    let Some(shard) = readable else {
+    let Some(shard) = readable(list) else {
         steps.failed(
             ITERATOR,
             "the stream has no Kinesis shard",
@@ -115,7 +189,8 @@ async fn iterator(stream: &dyn Stream, shard: &KinesisShardId) -> Result<String,
 fn advice(error: &StreamError, name: Name) -> String {
     match error {
         StreamError::Refused(_) => format!(
-            "allow {} on the stream, and kms:Decrypt on its key if it is encrypted",
+            "allow {} on the stream (on its consumer, if the call is about that), and kms:Decrypt on \
+             its key if it is encrypted",
             name.permission
         ),
         StreamError::NotFound(_) => {

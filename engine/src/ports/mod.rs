@@ -10,5 +10,6 @@ pub use host::Host;
 pub use registry::{RegistryError, SchemaRegistry};
 pub use store::{ListPage, Listed, PendingUpload, Store, StoreError, Upload};
 pub use stream::{
-    IteratorFrom, Records, ShardFilter, ShardInfo, ShardList, Stream, StreamError, StreamRecord,
+    Delivery, IteratorFrom, Records, ShardFilter, ShardInfo, ShardList, Stream, StreamError,
+    StreamRecord,
 };

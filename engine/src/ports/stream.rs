@@ -1,4 +1,4 @@
-//! The stream: the calls of the Kinesis API that polling needs.
+//! The stream: the calls of the Kinesis API that reading needs.
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -83,18 +83,30 @@ pub struct StreamRecord {
     pub data: Bytes,
 }
 
-/// The answer of GetRecords.
+/// How records come, which decides how their reading is paced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// They are asked for, within Kinesis's limits of GetRecords.
+    #[default]
+    Polled,
+    /// They are sent. No limit holds, and [`Stream::ready`] says when there is something to take.
+    Pushed,
+}
+
+/// The answer of GetRecords, or one event of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Records {
     /// The records in Kinesis order.
     pub records: Vec<StreamRecord>,
     /// NextShardIterator; `None` at the end of the Kinesis shard.
     pub next_iterator: Option<String>,
-    /// MillisBehindLatest; `None` where the server gave none.
+    /// MillisBehindLatest; `None` where the server gave none. An answer without it and without
+    /// records says nothing at all.
     pub millis_behind: Option<i64>,
     /// ChildShards, where given: (id, parents).
     pub children: Vec<(KinesisShardId, Vec<KinesisShardId>)>,
-    /// The server's clock: the answer's HTTP `Date` in milliseconds.
+    /// The server's clock: the answer's HTTP `Date` in milliseconds. Of an event a time that the
+    /// server's clock had reached when the event was made.
     pub server_time: TimestampMs,
 }
 
@@ -116,6 +128,29 @@ pub trait Stream: Send + Sync + 'static {
         iterator: &'a str,
         limit: u32,
     ) -> BoxFuture<'a, Result<Records, StreamError>>;
+
+    /// How records come.
+    fn delivery(&self) -> Delivery {
+        Delivery::Polled
+    }
+
+    /// Waits until [`Stream::get_records`] with this iterator has something to say: records, a lag,
+    /// an end, an error. `None` where it has now, and where asking is the only way to find out.
+    /// Waiting takes no more of the stream's bytes in than the network has brought anyway.
+    fn ready(&self, _iterator: &str) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
+    /// What has to be made before reading can begin, such as the registration of a consumer.
+    fn prepare(&self) -> BoxFuture<'_, Result<(), StreamError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Another way to the same stream, for a look at a few records, where the usual one would take
+    /// them from whoever reads.
+    fn aside(&self) -> Option<&dyn Stream> {
+        None
+    }
 
     /// How long the stream keeps records, milliseconds (RetentionPeriodHours); `None` where that is
     /// not known. Asked at a start, to find out whether a stored position can still be read.

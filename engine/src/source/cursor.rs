@@ -4,7 +4,7 @@
 //! one call may be under way at a time.
 
 use crate::budget::Budget;
-use crate::ports::{IteratorFrom, Records, ShardList, StreamError};
+use crate::ports::{Delivery, IteratorFrom, Records, ShardList, StreamError};
 use crate::types::{
     ClaimRef, KinesisShardId, Position, ReadFrom, ShardCut, ShardEnd, TimestampMs, Watermark,
     Window, WindowLength,
@@ -85,7 +85,7 @@ impl ShardCursor {
             position: from.position,
             current_window: from.current_window,
             phase: Phase::NeedIterator,
-            pacing: Pacing::new(),
+            pacing: Pacing::new(Delivery::Polled),
             backoff: Backoff::new(seed),
             fetch_limit: FETCH_LIMIT,
             not_before: TimestampMs::MIN,
@@ -94,6 +94,12 @@ impl ShardCursor {
             closed: None,
             outside: 0,
         }
+    }
+
+    /// Tells how records come: only polling is paced.
+    pub fn with_delivery(mut self, delivery: Delivery) -> Self {
+        self.pacing = Pacing::new(delivery);
+        self
     }
 
     /// Tells the range of hash keys (both ends included), so that user records of KPL aggregates
@@ -375,7 +381,7 @@ impl ShardCursor {
             Some(iterator) => {
                 self.phase = Phase::Reading { iterator };
                 if empty && behind == Some(0) {
-                    self.not_before = now + CAUGHT_UP_PAUSE_MS;
+                    self.not_before = now + self.pacing.pause(CAUGHT_UP_PAUSE_MS);
                 }
             }
             None if !answer.children.is_empty() => outputs.push(self.end(answer.children)),
@@ -425,12 +431,14 @@ impl ShardCursor {
     fn fetch_failed(&mut self, error: StreamError, now: TimestampMs) {
         match error {
             StreamError::NotFound(detail) => self.not_found(detail, now),
+            // Of a subscription, which begins only when its first event is asked for.
+            StreamError::PositionRefused(detail) => self.position_lost(detail),
             StreamError::IteratorExpired(_) if self.backoff.failures() == 0 => {
                 // Ordinary after a long wait; only a second one in a row is worth a backoff.
                 self.phase = Phase::NeedIterator;
                 self.backoff.failed();
             }
-            StreamError::IteratorExpired(_) | StreamError::PositionRefused(_) => {
+            StreamError::IteratorExpired(_) => {
                 self.phase = Phase::NeedIterator;
                 self.retry(error.to_string(), now);
             }

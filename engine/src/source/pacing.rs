@@ -1,5 +1,6 @@
 //! When the next call for one Kinesis shard may be made: Kinesis's limits, and backoff after errors.
 
+use crate::ports::Delivery;
 use crate::types::TimestampMs;
 
 /// Milliseconds between calls: Kinesis admits 5 calls a second for each Kinesis shard.
@@ -19,16 +20,19 @@ const BACKOFF_CAP_MS: u64 = 20_000;
 /// No wait that this module asks for is longer, so one that is was made by a clock that went back.
 const LONGEST_WAIT_MS: i64 = 30_000;
 
-/// A token bucket for calls and one for bytes, and the pause after a full answer.
+/// A token bucket for calls and one for bytes, and the pause after a full answer. What is pushed
+/// has no limits.
 #[derive(Debug)]
 pub(super) struct Pacing {
+    delivery: Delivery,
     next_call: TimestampMs,
     bytes_paid: TimestampMs,
 }
 
 impl Pacing {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(delivery: Delivery) -> Self {
         Self {
+            delivery,
             next_call: TimestampMs::MIN,
             bytes_paid: TimestampMs::MIN,
         }
@@ -44,9 +48,20 @@ impl Pacing {
         self.next_call
     }
 
+    /// A pause of a reader that polls, ms.
+    pub(super) fn pause(&self, millis: i64) -> i64 {
+        match self.delivery {
+            Delivery::Polled => millis,
+            Delivery::Pushed => 0,
+        }
+    }
+
     /// An answer came at `now` with so many bytes of payload. The interval counts from the answer:
     /// when Kinesis counted the call, we do not see.
     pub(super) fn answered(&mut self, now: TimestampMs, bytes: usize) {
+        if self.delivery == Delivery::Pushed {
+            return;
+        }
         self.next_call = now + CALL_INTERVAL_MS;
         let cost = i64::try_from(bytes).unwrap_or(i64::MAX / 2) / BYTES_PER_MS;
         self.bytes_paid = self.bytes_paid.max(now - BURST_MS) + cost;
@@ -110,7 +125,7 @@ mod tests {
 
     #[test]
     fn five_calls_a_second() {
-        let mut pacing = Pacing::new();
+        let mut pacing = Pacing::new(Delivery::Polled);
         let mut now = 0;
         let mut calls = 0;
         while now < 10_000 {
@@ -123,7 +138,7 @@ mod tests {
 
     #[test]
     fn two_megabytes_a_second_over_time() {
-        let mut pacing = Pacing::new();
+        let mut pacing = Pacing::new(Delivery::Polled);
         let (mut now, mut bytes) = (0, 0_usize);
         while now < 100_000 {
             pacing.answered(now, 1_500_000);
@@ -137,10 +152,18 @@ mod tests {
 
     #[test]
     fn a_full_answer_is_followed_by_five_seconds() {
-        let mut pacing = Pacing::new();
+        let mut pacing = Pacing::new(Delivery::Polled);
         pacing.answered(1_000, 10 * 1024 * 1024);
         assert!(pacing.fetch_at() >= 6_000);
         assert!(pacing.fetch_at() < 6_500);
+    }
+
+    #[test]
+    fn what_is_pushed_is_not_paced() {
+        let mut pacing = Pacing::new(Delivery::Pushed);
+        pacing.answered(1_000, 10 * 1024 * 1024);
+        assert!(pacing.fetch_at() <= 1_000 && pacing.call_at() <= 1_000);
+        assert_eq!(pacing.pause(500), 0);
     }
 
     #[test]

@@ -78,6 +78,8 @@ fn manners(random: &mut Random) -> Manners {
         empty_while_behind: [0, 3, 20][random.below(3)],
         childless_end: [0, 1, 2][random.below(3)],
         false_end: [0, 30, 200][random.below(3)],
+        pushed: [0, 1, 2][random.below(3)],
+        taken_over: [0, 30, 300][random.below(3)],
     }
 }
 

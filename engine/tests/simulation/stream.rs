@@ -1,5 +1,6 @@
 //! A Kinesis stream in memory: jumbled arrival times, splits, merges, retention, aggregates,
-//! throttling, expiring iterators, empty answers while behind, ends that name no child.
+//! throttling, expiring iterators, empty answers while behind, ends that name no child. Some processes
+//! poll it and some subscribe to it.
 //!
 //! What is on it is decided by the seed before the first process starts; how it answers is decided
 //! by the dice of the world.
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 use shardmill_engine::ports::{
-    IteratorFrom, Records, ShardFilter, ShardInfo, ShardList, Stream, StreamError,
+    Delivery, IteratorFrom, Records, ShardFilter, ShardInfo, ShardList, Stream, StreamError,
 };
 use shardmill_engine::types::{KinesisShardId, SequenceNumber, TimestampMs};
 
@@ -50,7 +51,14 @@ pub struct Manners {
     pub empty_while_behind: u64,
     pub childless_end: u64,
     pub false_end: u64,
+    /// "Once in so many processes", 0 is never: one that subscribes instead of polling.
+    pub pushed: u64,
+    /// "Once in so many events" of a subscription: it ends, because somebody else has taken it.
+    pub taken_over: u64,
 }
+
+/// Between two events of a subscription without records, ms.
+const HEARTBEAT: i64 = 5_000;
 
 /// What the commits on the target say of the Kinesis shards; the checker keeps it up to date.
 #[derive(Default)]
@@ -71,6 +79,9 @@ struct State {
     /// Who has been told of whose end.
     ends_seen: BTreeSet<(ProcessNo, KinesisShardId)>,
     committed: Arc<Mutex<Committed>>,
+    /// The token that each process's subscription has now. An event is given once, so an older
+    /// token is good for nothing.
+    subscriptions: BTreeMap<(ProcessNo, KinesisShardId), String>,
 }
 
 impl Kinesis {
@@ -85,6 +96,7 @@ impl Kinesis {
             manners,
             ends_seen: BTreeSet::new(),
             committed,
+            subscriptions: BTreeMap::new(),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -93,10 +105,16 @@ impl Kinesis {
 
     /// The stream as a process reaches it.
     pub fn for_process(&self, world: &World, process: ProcessNo) -> Arc<dyn Stream> {
+        let one_in = self.lock().manners.pushed;
+        let delivery = match world.random(|random| random.one_in(one_in)) {
+            true => Delivery::Pushed,
+            false => Delivery::Polled,
+        };
         Arc::new(Client {
             kinesis: self.clone(),
             world: world.clone(),
             process,
+            delivery,
         })
     }
 
@@ -111,6 +129,7 @@ impl Kinesis {
         manners.empty_while_behind = 0;
         manners.childless_end = 0;
         manners.false_end = 0;
+        manners.taken_over = 0;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -220,6 +239,50 @@ impl State {
         Ok(self.answer(shard, place, limit, now, random))
     }
 
+    /// The next event of a subscription; now and then only a part of one has come, or its end.
+    fn event(
+        &mut self,
+        process: ProcessNo,
+        token: &str,
+        now: TimestampMs,
+        random: &mut Random,
+    ) -> Result<Records, StreamError> {
+        let (place, id) = place_of(token);
+        let key = (process, id);
+        if self.subscriptions.get(&key).map(String::as_str) != Some(token) {
+            return Err(StreamError::IteratorExpired(token.to_owned()));
+        }
+        if random.one_in(self.manners.taken_over) {
+            self.subscriptions.remove(&key);
+            return Err(StreamError::Unavailable("taken over".to_owned()));
+        }
+        if random.one_in(10) {
+            return Ok(Records {
+                records: Vec::new(),
+                next_iterator: Some(token.to_owned()),
+                millis_behind: None,
+                children: Vec::new(),
+                server_time: 0,
+            });
+        }
+        self.trim(now);
+        let shard = self.shards.get(&key.1).filter(|shard| !shard.trimmed);
+        let shard = shard.ok_or_else(|| StreamError::NotFound(key.1.to_string()))?;
+        let event = self.answer(shard, place, usize::MAX, now, random);
+        match &event.next_iterator {
+            Some(next) => self.subscriptions.insert(key, next.clone()),
+            None => self.subscriptions.remove(&key),
+        };
+        Ok(event)
+    }
+
+    /// Whether a subscription has something to send.
+    fn is_due(&self, token: &str, now: TimestampMs) -> bool {
+        let (place, id) = place_of(token);
+        let shard = &self.shards[&id];
+        shard.trimmed || shard.ready(now) > place || shard.is_end(place, now)
+    }
+
     fn answer(
         &self,
         shard: &Shard,
@@ -264,6 +327,14 @@ impl State {
     }
 }
 
+/// The place that an iterator or a token stands for, and its Kinesis shard.
+fn place_of(iterator: &str) -> (usize, KinesisShardId) {
+    let mut parts = iterator.splitn(3, ' ');
+    let place = parts.next().and_then(|part| part.parse().ok());
+    let id = KinesisShardId::new(parts.nth(1).unwrap_or_default());
+    (place.unwrap_or(0), id)
+}
+
 /// An answer's `Date` has no milliseconds.
 fn to_the_second(now: TimestampMs) -> TimestampMs {
     now - now % 1_000
@@ -281,9 +352,18 @@ struct Client {
     kinesis: Kinesis,
     world: World,
     process: ProcessNo,
+    delivery: Delivery,
 }
 
 impl Client {
+    /// Waits for what a subscription sends: records, or the lag now and then.
+    async fn wait_for_event(&self, token: &str) {
+        let until = self.world.now() + HEARTBEAT;
+        while self.world.now() < until && !self.kinesis.lock().is_due(token, self.world.now()) {
+            self.world.sleep(self.process, 100).await;
+        }
+    }
+
     fn call<T: Send + 'static>(
         &self,
         what: String,
@@ -323,9 +403,18 @@ impl Stream for Client {
     ) -> BoxFuture<'a, Result<String, StreamError>> {
         self.kinesis.lock().check_parents(self.process, shard);
         let id = shard.clone();
+        let (process, delivery) = (self.process, self.delivery);
         self.call(format!("iterator {shard} {from:?}"), move |state, now| {
-            state.iterator(&id, &from, now)
+            let iterator = state.iterator(&id, &from, now)?;
+            if delivery == Delivery::Pushed {
+                state.subscriptions.insert((process, id), iterator.clone());
+            }
+            Ok(iterator)
         })
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.delivery
     }
 
     fn get_records<'a>(
@@ -337,17 +426,17 @@ impl Stream for Client {
         // The dice are rolled before: the world is not at hand while the call takes effect.
         let mut random = Random::new(self.world.random(Random::next));
         let key = iterator.to_owned();
-        let call = self.call(format!("records {iterator}"), move |state, now| {
-            state.records(&key, limit, now, &mut random)
-        });
-        let mut parts = iterator.splitn(3, ' ');
-        let place = parts
-            .next()
-            .and_then(|part| part.parse::<usize>().ok())
-            .unwrap_or(0);
-        let id = KinesisShardId::new(parts.nth(1).unwrap_or_default());
+        let (process, delivery) = (self.process, self.delivery);
+        let effect = move |state: &mut State, now| match delivery {
+            Delivery::Polled => state.records(&key, limit, now, &mut random),
+            Delivery::Pushed => state.event(process, &key, now, &mut random),
+        };
+        let (place, id) = place_of(iterator);
         Box::pin(async move {
-            let answer = call.await?;
+            if delivery == Delivery::Pushed {
+                self.wait_for_event(iterator).await;
+            }
+            let answer = self.call(format!("records {iterator}"), effect).await?;
             let mut state = self.kinesis.lock();
             let read = place + answer.records.len();
             if answer.next_iterator.is_none() && state.shards[&id].is_end(read, self.world.now()) {

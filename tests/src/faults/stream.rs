@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use shardmill_engine::ports::{IteratorFrom, Records, ShardFilter, ShardList, Stream, StreamError};
+use shardmill_engine::ports::{
+    Delivery, IteratorFrom, Records, ShardFilter, ShardList, Stream, StreamError,
+};
 use shardmill_engine::types::KinesisShardId;
 
 use super::Chance;
@@ -81,6 +83,22 @@ impl Stream for FaultyStream {
     ) -> BoxFuture<'a, Result<String, StreamError>> {
         self.call(&ASKING, self.inner.shard_iterator(shard, from))
             .boxed()
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.inner.delivery()
+    }
+
+    fn ready(&self, iterator: &str) -> Option<BoxFuture<'static, ()>> {
+        self.inner.ready(iterator)
+    }
+
+    fn prepare(&self) -> BoxFuture<'_, Result<(), StreamError>> {
+        self.call(&ASKING, self.inner.prepare()).boxed()
+    }
+
+    fn aside(&self) -> Option<&dyn Stream> {
+        self.inner.aside()
     }
 
     fn get_records<'a>(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use shardmill::adapters::{FanOutTiming, OpenError};
 use shardmill::config::DataSource;
 use shardmill::{Error, Shardmill, adapters};
 use shardmill_engine::ports::Stream;
@@ -55,7 +56,7 @@ async fn run_source(options: &NodeOptions) -> Result<(), Error> {
             kinesis_shards,
             records_each,
         }) => Arc::new(numbered::stream(kinesis_shards, records_each)),
-        None => adapters::open_stream(&source)
+        None => open_stream(&source)
             .await
             .unwrap_or_else(|error| panic!("the stream: {error}")),
     };
@@ -86,6 +87,21 @@ async fn run_source(options: &NodeOptions) -> Result<(), Error> {
     };
     print("ended", &json!(totals));
     Ok(())
+}
+
+/// The stream that the configuration names. Subscriptions go by shorter times than Kinesis's, since
+/// local servers have none.
+async fn open_stream(source: &DataSource) -> Result<Arc<dyn Stream>, OpenError> {
+    let Some(stream) = adapters::open_fan_out(source).await? else {
+        return adapters::open_stream(source).await;
+    };
+    Ok(Arc::new(stream.with_timing(FanOutTiming {
+        takeover: Duration::from_millis(100),
+        between_calls: Duration::from_millis(50),
+        longest_wait: Duration::from_secs(1),
+        steady: Duration::from_secs(1),
+        ..FanOutTiming::default()
+    })))
 }
 
 pub(super) fn print(what: &str, value: &serde_json::Value) {

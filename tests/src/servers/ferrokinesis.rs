@@ -23,12 +23,22 @@ impl Ferrokinesis {
 
     /// Starts one whose shard iterators live for so many seconds.
     pub async fn with_iterators_that_live(seconds: u64) -> Self {
+        Self::with_lives(seconds, 300_000).await
+    }
+
+    /// Starts one whose subscriptions end after so many milliseconds.
+    pub async fn with_subscriptions_that_live(millis: u64) -> Self {
+        Self::with_lives(300, millis).await
+    }
+
+    async fn with_lives(iterator_seconds: u64, subscription_ms: u64) -> Self {
         let options = StoreOptions {
             create_stream_ms: 20,
             delete_stream_ms: 20,
             update_stream_ms: 20,
             shard_limit: 1_000,
-            iterator_ttl_seconds: seconds,
+            iterator_ttl_seconds: iterator_seconds,
+            subscribe_to_shard_session_ms: subscription_ms,
             ..StoreOptions::default()
         };
         let (stop, stopped) = oneshot::channel();

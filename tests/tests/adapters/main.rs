@@ -1,5 +1,6 @@
 //! The adapters of AWS against local servers, and against scripts of what those never say.
 
+mod fan_out;
 mod kinesis;
 mod kinesis_cbor;
 mod kinesis_limits;

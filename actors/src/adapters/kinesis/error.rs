@@ -5,9 +5,10 @@ use std::error::Error;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::event_stream::RawMessage;
 use shardmill_engine::ports::StreamError;
 
-use crate::adapters::dispatch::{Failure, is_throttle};
+use crate::adapters::dispatch::{Failure, chain, is_throttle};
 
 /// The call that failed: the same code means different things.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,15 @@ pub(super) enum Call {
     /// GetShardIterator at TRIM_HORIZON.
     IteratorHorizon,
     Records,
+    /// SubscribeToShard at or after a sequence number.
+    SubscribeAfter,
+    /// SubscribeToShard at a time.
+    SubscribeAt,
+    /// SubscribeToShard at TRIM_HORIZON.
+    SubscribeHorizon,
+    Summary,
+    DescribeConsumer,
+    RegisterConsumer,
 }
 
 impl Call {
@@ -30,6 +40,10 @@ impl Call {
             Call::List | Call::ListAt => "ListShards",
             Call::IteratorAfter | Call::IteratorAt | Call::IteratorHorizon => "GetShardIterator",
             Call::Records => "GetRecords",
+            Call::SubscribeAfter | Call::SubscribeAt | Call::SubscribeHorizon => "SubscribeToShard",
+            Call::Summary => "DescribeStreamSummary",
+            Call::DescribeConsumer => "DescribeStreamConsumer",
+            Call::RegisterConsumer => "RegisterStreamConsumer",
         }
     }
 }
@@ -39,6 +53,78 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     classify(call, Failure::of(error))
+}
+
+/// Why there is no subscription, or no longer one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) error: StreamError,
+    /// Somebody has it, or had it a moment ago: ResourceInUse.
+    pub(super) in_use: bool,
+}
+
+impl Refusal {
+    pub(super) fn plain(error: StreamError) -> Self {
+        Self {
+            error,
+            in_use: false,
+        }
+    }
+
+    /// A call that could not even be made.
+    pub(super) fn not_made(call: Call, error: &(dyn Error + 'static)) -> Self {
+        Self::plain(classify(call, Failure::NotSent(chain(error))))
+    }
+}
+
+const IN_USE: &str = "ResourceInUseException";
+
+/// What SubscribeToShard answered instead of a subscription.
+pub(super) fn refusal<E>(call: Call, error: SdkError<E, HttpResponse>) -> Refusal
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let in_use = error.code() == Some(IN_USE);
+    let error = stream_error(call, error);
+    Refusal { error, in_use }
+}
+
+/// What came instead of an event.
+pub(super) fn event_error<E>(error: SdkError<E, RawMessage>) -> Refusal
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let mut in_use = false;
+    let failure = match &error {
+        SdkError::ServiceError(context) => {
+            let meta = context.err().meta();
+            // The SDK does not put it into what it makes of the event.
+            let code = exception_type(context.raw()).or(meta.code());
+            let code = code.unwrap_or_default().to_owned();
+            let message = meta.message().unwrap_or_default();
+            in_use = code == IN_USE;
+            // An event has no status: its code alone says what it means.
+            Failure::Answered {
+                status: 400,
+                text: format!("{code}: {message} (an event)"),
+                code,
+            }
+        }
+        error => Failure::Unanswered(chain(error)),
+    };
+    Refusal {
+        error: classify(Call::SubscribeHorizon, failure),
+        in_use,
+    }
+}
+
+fn exception_type(message: &RawMessage) -> Option<&str> {
+    let RawMessage::Decoded(message) = message else {
+        return None;
+    };
+    let mut headers = message.headers().iter();
+    let header = headers.find(|header| header.name().as_str() == ":exception-type")?;
+    header.value().as_string().ok().map(|text| text.as_str())
 }
 
 /// Whether the server may not have understood the call, or we not its answer, for the protocol that
@@ -77,7 +163,7 @@ fn classify(call: Call, failure: Failure) -> StreamError {
         "ResourceNotFoundException" => StreamError::NotFound(text),
         // The listing took longer than a page's token lives, or the stream is being created or
         // changed: the same call works later.
-        "ExpiredNextTokenException" | "ResourceInUseException" => StreamError::Unavailable(text),
+        "ExpiredNextTokenException" | IN_USE => StreamError::Unavailable(text),
         "InternalFailureException" | "InternalFailure" | "ServiceUnavailable" => {
             StreamError::Unavailable(text)
         }
@@ -94,12 +180,17 @@ fn classify(call: Call, failure: Failure) -> StreamError {
 /// Each call has one argument that can go bad.
 fn invalid_argument(call: Call, text: String) -> StreamError {
     match call {
-        Call::IteratorAfter => StreamError::PositionRefused(text),
+        Call::IteratorAfter | Call::SubscribeAfter => StreamError::PositionRefused(text),
         Call::Records => StreamError::IteratorExpired(text),
         // A time that Kinesis takes to be in the future: the clocks of its servers differ, and "now"
         // is what one of them said. It passes.
-        Call::ListAt | Call::IteratorAt => StreamError::Unavailable(text),
-        Call::List | Call::IteratorHorizon => StreamError::Refused(text),
+        Call::ListAt | Call::IteratorAt | Call::SubscribeAt => StreamError::Unavailable(text),
+        Call::List
+        | Call::IteratorHorizon
+        | Call::SubscribeHorizon
+        | Call::Summary
+        | Call::DescribeConsumer
+        | Call::RegisterConsumer => StreamError::Refused(text),
     }
 }
 

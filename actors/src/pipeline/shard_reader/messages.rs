@@ -37,7 +37,8 @@ impl Handler<Read> for ShardReader {
             "reading"
         );
         let cursor = ShardCursor::new(self.claim, from, self.start, length, seed)
-            .with_end(self.context.settings.finish.end());
+            .with_end(self.context.settings.finish.end())
+            .with_delivery(self.context.stream.delivery());
         self.cursors.insert(
             shard,
             Reading {

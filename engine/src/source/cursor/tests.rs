@@ -399,13 +399,50 @@ fn errors_are_retried_with_a_growing_wait_and_never_in_a_spin() {
 
 #[test]
 fn a_position_that_is_refused_is_an_error_that_names_it() {
-    let mut cursor = cursor_at(Position::At(sequence(77)), Window(0));
-    cursor.on_iterator(Err(StreamError::PositionRefused("too old".to_owned())), 0);
-    let CursorStep::Failed(error) = cursor.next(1_000) else {
-        panic!("it went on");
+    let refused = || StreamError::PositionRefused("too old".to_owned());
+    // A subscription is refused only when its first event is asked for.
+    for at_the_fetch in [false, true] {
+        let (mut cursor, mut now) = (cursor_at(Position::At(sequence(77)), Window(0)), 0);
+        if at_the_fetch {
+            until_fetch(&mut cursor, &mut now);
+            cursor.on_records(Err(refused()), now, NO_LIMIT, &Budget::new(0));
+        } else {
+            cursor.on_iterator(Err(refused()), now);
+        }
+        let CursorStep::Failed(error) = cursor.next(now + 1_000) else {
+            panic!("it went on");
+        };
+        assert_eq!(error.code(), "source.position_lost");
+        let text = error.to_string();
+        assert!(text.contains("77") && text.contains("shardId-000000000000"));
+    }
+}
+
+#[test]
+fn what_is_pushed_is_fetched_at_once() {
+    let mut cursor = cursor().with_delivery(Delivery::Pushed);
+    let now = 1_000_000;
+    cursor.on_iterator(Ok("it".to_owned()), now);
+    for (records, behind) in [(vec![record(1, 10)], 7), (Vec::new(), 0), (Vec::new(), 0)] {
+        let fetch = matches!(cursor.next(now), CursorStep::Fetch { .. });
+        assert!(fetch, "no pause: the stream says when there is something");
+        let given = Ok(answer(records, behind, now));
+        cursor.on_records(given, now, NO_LIMIT, &Budget::new(0));
+    }
+}
+
+#[test]
+fn an_answer_that_says_nothing_changes_nothing() {
+    let (mut cursor, mut now) = (cursor_at(Position::At(sequence(7)), Window(3)), 0);
+    until_fetch(&mut cursor, &mut now);
+    let nothing = Records {
+        millis_behind: None,
+        ..answer(Vec::new(), 0, i64::MAX)
     };
-    assert_eq!(error.code(), "source.position_lost");
-    assert!(error.to_string().contains("77") && error.to_string().contains("shardId-000000000000"));
+    let outputs = cursor.on_records(Ok(nothing), now, NO_LIMIT, &Budget::new(0));
+    assert!(outputs.is_empty());
+    assert_eq!(cursor.current_window(), Window(3));
+    assert_eq!(cursor.position(), &Position::At(sequence(7)));
 }
 
 #[test]

@@ -15,7 +15,8 @@ pub async fn read(process: Process, claim: ClaimRef, from: ReadFrom) {
     let seed = host.random();
     let mut cursor = ShardCursor::new(claim, from, habits.start, habits.window_length, seed)
         .with_hash_keys((0, u128::MAX / 2))
-        .with_end(habits.end);
+        .with_end(habits.end)
+        .with_delivery(stream.delivery());
     loop {
         let Some(limit) = with_tip(&process, claim, |tip| tip.flow.window_limit()) else {
             return;
