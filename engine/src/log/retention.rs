@@ -353,14 +353,14 @@ impl Retention {
             for numbers in numbers.chunks(AT_ONCE) {
                 let fates = self.fates(epoch, lane, numbers, through).await?;
                 let ended = fates.iter().position(|fate| *fate == Fate::Kept);
-                let decided = numbers.iter().zip(&fates).take(ended.unwrap_or(AT_ONCE));
+                let mut decided = numbers.iter().zip(&fates).take(ended.unwrap_or(AT_ONCE));
                 let expired = decided.clone().filter(|(_, fate)| **fate == Fate::Expired);
                 let expired: Vec<String> = expired
                     .map(|(number, _)| names::entry(epoch, lane, *number))
                     .collect();
                 gone.entries += expired.len() as u64;
                 self.delete_all(expired).await?;
-                if let Some((number, _)) = decided.last() {
+                if let Some((number, _)) = decided.next_back() {
                     passed = *number;
                     self.passed.insert((epoch, lane), passed);
                 }
