@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::payloads::{batch, outcome, types_of};
 use crate::budget::Budget;
-use crate::decode::{ContentOptions, DecodeLimits, Decoder, HashKey, ShapeOptions};
+use crate::decode::{ContentOptions, DecodeLimits, Decoder, FormatChoice, HashKey, ShapeOptions};
 use crate::schema::DataType;
 use crate::types::DecodedBatch;
 
@@ -88,6 +88,32 @@ fn hashes_are_of_the_text_of_values_wherever_they_stand() {
     );
     let types = types_of(&shaped(&content, &[br#"{"mail":1}"#]));
     assert_eq!(types, [("mail".to_owned(), DataType::Utf8)]);
+}
+
+#[test]
+fn the_keys_of_maps_are_names() {
+    let of = |mut content: ContentOptions| {
+        content.format = FormatChoice::AvroRecord;
+        let schema = r#"{"type":"record","name":"r","fields":[
+            {"name":"m","type":{"type":"map","values":"long"}}]}"#;
+        content.avro_schema = Some(schema.into());
+        // Two entries: a is 7, b is 8.
+        let decoded = shaped(&content, &[&[4, 2, b'a', 14, 2, b'b', 16, 0]]);
+        let (_, data_type) = types_of(&decoded).remove(0);
+        (outcome(&decoded).concat().concat(), data_type)
+    };
+    let whole = json!({"m": {"a": hash("7"), "b": hash("8")}});
+    assert_eq!(
+        of(options(&[], &[], &["m"])),
+        (whole.to_string(), DataType::Map(Box::new(DataType::Utf8)))
+    );
+    let one = json!({"m": {"a": hash("7"), "b": 8}});
+    assert_eq!(
+        of(options(&[], &[], &["m.a"])),
+        (one.to_string(), DataType::Json)
+    );
+    let rest = r#"{"m":{"b":8}}"#.to_owned();
+    assert_eq!(of(options(&[], &["m.a"], &[])), (rest, DataType::Json));
 }
 
 #[test]

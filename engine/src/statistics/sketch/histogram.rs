@@ -41,9 +41,10 @@ impl Bucket {
         }
     }
 
-    /// The magnitudes that it holds: from the first, up to and without the second.
+    /// The magnitudes that it holds: from the first, up to and without the second. The last one ends
+    /// with the greatest number that there is.
     pub fn magnitudes(&self) -> (f64, f64) {
-        let edge = |key: u32| f64::from_bits(u64::from(key) << SHIFT);
+        let edge = |key: u32| f64::from_bits(u64::from(key) << SHIFT).min(f64::MAX);
         let low = if self.key == 0 { 0.0 } else { edge(self.key) };
         (low, edge(self.key + 1))
     }
