@@ -9,6 +9,7 @@ pub mod demo;
 mod engine;
 mod error;
 mod handle;
+pub mod lifecycle;
 mod pipeline;
 pub mod preview;
 pub mod probe;

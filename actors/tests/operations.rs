@@ -14,7 +14,7 @@ fn page() -> String {
 }
 
 /// What errors' codes begin with.
-const AREAS: [&str; 20] = [
+const AREAS: [&str; 21] = [
     "config",
     "connection",
     "stream",
@@ -26,6 +26,7 @@ const AREAS: [&str; 20] = [
     "engine",
     "encode",
     "lane",
+    "lifecycle",
     "cli",
     "json",
     "decode",

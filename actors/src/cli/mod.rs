@@ -2,9 +2,12 @@
 
 mod bars;
 mod check;
+mod confirm;
+mod delete;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit;
+mod expire;
 mod inspect;
 mod live;
 mod output;
@@ -19,7 +22,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use shardmill_engine::ports::Store;
+use shardmill_engine::log::{DeletedRecord, LogError, read_deleted};
+use shardmill_engine::ports::{Host, Store};
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -43,6 +47,8 @@ Examples:
   shardmill inspect source.toml --json    for programs
   shardmill statistics source.toml        what is in the events, field by field
   shardmill verify source.toml            re-read every committed file
+  shardmill expire source.toml --dry-run  what retention would delete
+  shardmill delete source.toml            the end of a source; its files stay
 
 Exit codes:
   0    done
@@ -82,6 +88,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Statistics(statistics::StatisticsCommand),
     Verify(verify::Verify),
+    Expire(expire::Expire),
+    Delete(delete::Delete),
 }
 
 /// The flag that every command that reports has.
@@ -106,6 +114,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => (command.json.json, command.run()),
         Command::Statistics(command) => (command.json.json, command.run()),
         Command::Verify(command) => (command.json.json, command.run()),
+        Command::Expire(command) => (command.json.json, command.run()),
+        Command::Delete(command) => (command.json.json, command.run()),
     };
     match outcome {
         Ok(exit) => exit.into(),
@@ -161,7 +171,16 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 /// The target of a source, for commands that only look at it.
 async fn open_target(source: &DataSource) -> Result<Arc<dyn Store>, Failure> {
     let opened = adapters::open_target(source).await;
-    opened.map_err(|error| Failure::new(error.code(), error.to_string()))
+    let store = opened.map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let host: Arc<dyn Host> = Arc::new(adapters::SystemHost);
+    match read_deleted(&store, &host).await {
+        Ok(Some(DeletedRecord { time_ms, .. })) => {
+            let error = LogError::Deleted { time_ms };
+            Err(Failure::new(error.code(), error.to_string()))
+        }
+        Ok(None) => Ok(store),
+        Err(error) => Err(Failure::new(error.code(), error.to_string())),
+    }
 }
 
 #[cfg(test)]

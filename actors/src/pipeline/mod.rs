@@ -27,6 +27,7 @@ mod workers;
 
 pub(crate) use context::SourceContext;
 pub(crate) use lifeline::Fault;
+pub(crate) use opening::identity;
 pub(crate) use reach::not_reached;
 pub(crate) use schemas::Schemas;
 pub(crate) use settings::{Finish, Settings, decode_plan, pane_limits};

@@ -223,7 +223,7 @@ async fn keep_preview(
 }
 
 /// Who this start of this process is.
-fn identity() -> Identity {
+pub(crate) fn identity() -> Identity {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
         .map(|name| name.trim().to_owned())

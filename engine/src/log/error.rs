@@ -271,6 +271,14 @@ pub enum LogError {
         /// As it is asked for.
         wanted: String,
     },
+    /// The source is being deleted, or was.
+    #[error(
+        "this source was deleted at {time_ms} ms since 1970: `shardmill delete` says what is left of it. Give a new source another name, or delete this one to its end"
+    )]
+    Deleted {
+        /// When.
+        time_ms: TimestampMs,
+    },
     /// A number of lanes that cannot be.
     #[error("{found} lanes were made where {wanted} were asked for; there must be at least one")]
     Lanes {
@@ -299,6 +307,7 @@ impl LogError {
             LogError::Missing { .. } => "log.missing",
             LogError::NewerFormat { .. } => "log.newer_format",
             LogError::SourceMismatch { .. } => "log.source_mismatch",
+            LogError::Deleted { .. } => "log.deleted",
             LogError::Lanes { .. } => "log.lanes",
             LogError::Target(_) => "log.target_refused",
         }

@@ -162,6 +162,12 @@ impl LaneLog {
         }
     }
 
+    /// The same for work whose refusal somebody waits for.
+    pub(super) fn for_a_command(mut self) -> Self {
+        self.ground.objects = self.ground.objects.starting_again();
+        self
+    }
+
     /// The claim under which this value puts.
     pub fn claim(&self) -> ClaimRef {
         self.claim

@@ -8,6 +8,8 @@
 mod check;
 mod checkpoint;
 mod cleanup;
+mod command;
+mod deletion;
 mod error;
 mod follow;
 mod format;
@@ -22,6 +24,7 @@ mod record;
 mod retention;
 mod start;
 mod state;
+mod survey;
 mod view;
 mod walk;
 
@@ -31,6 +34,8 @@ pub(crate) mod memory;
 mod tests;
 
 pub use cleanup::{Cleanup, LaneOver, Swept};
+pub use command::{expire_now, take_over};
+pub use deletion::{DeletedRecord, Deletion, FENCES_STAY_MS, Remains, read_deleted};
 pub use error::{EntryAt, EntryFault, LogError, OtherProcess};
 pub use follow::{Followed, Follower};
 pub use format::{FormatDecision, FormatRecord, decide_format, newest_format};
@@ -49,5 +54,6 @@ pub(crate) use retention::marks_since;
 pub use retention::{ExpiredMarks, Forgotten, Retention, expires_through, older_than};
 pub use start::{Identity, SourceOptions, claim_lanes, open_source, read_source, take_generation};
 pub use state::LaneFold;
+pub use survey::{Survey, survey};
 pub use view::{LaneView, SourceView, read_state};
 pub use walk::{Walk, Walked};

@@ -23,7 +23,14 @@ pub const LANES: &str = "_lanes/";
 /// The folder of the format decisions.
 pub const FORMATS: &str = "_formats/";
 
-const ROLLUPS: &str = "_rollups/";
+/// The folder of hours and days of statistics.
+pub const ROLLUPS: &str = "_rollups/";
+
+/// `_deleted.json`.
+pub const DELETED: &str = "_deleted.json";
+
+/// What every name of state begins with, and no name of a file of rows, rejects or raw copies.
+pub const STATE: &str = "_";
 
 const JSON: &str = ".json";
 const PARQUET: &str = ".parquet";

@@ -33,6 +33,9 @@ const AT_ONCE: usize = 8;
 /// back an entry that was deleted.
 const FROM_THE_BEGINNING_EVERY_MS: i64 = 24 * 3_600_000;
 
+/// After every window there is.
+const LAST: Window = Window(i64::MAX);
+
 /// Up to where windows are expired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExpiredMarks {
@@ -63,7 +66,7 @@ impl ExpiredMarks {
 
     /// The expired windows whose objects of a kind are to be deleted: after the first, up to the
     /// second.
-    fn to_delete(self, kind: FileKind) -> Option<(Option<Window>, Window)> {
+    pub(super) fn to_delete(self, kind: FileKind) -> Option<(Option<Window>, Window)> {
         let after = match kind {
             FileKind::Statistics => None,
             _ => self.kept_through,
@@ -149,7 +152,7 @@ impl Forgotten {
         *self == Self::default()
     }
 
-    fn count(&mut self, kind: FileKind, bytes: u64) {
+    pub(super) fn count(&mut self, kind: FileKind, bytes: u64) {
         let (objects, sum) = match kind {
             FileKind::Statistics => (&mut self.statistics_objects, &mut self.statistics_bytes),
             _ => (&mut self.files, &mut self.bytes),
@@ -216,6 +219,16 @@ impl Retention {
             passed: BTreeMap::new(),
             passed_epoch: 0,
             began: None,
+        })
+    }
+
+    /// Deletes whatever there is: for a source that ends. Without `data` the files of rows, rejects
+    /// and raw copies stay.
+    pub(super) fn of_everything(lanes: &[LaneLog], data: bool) -> Option<Self> {
+        let marks = ExpiredMarks::default().and(LAST, !data);
+        Some(Self {
+            marks,
+            ..Self::new(lanes)?
         })
     }
 
@@ -516,11 +529,12 @@ impl<'o> Files<'o> {
             .list(&prefix, self.list_after.as_deref())
             .await?;
         let last_hour = hour_folder(self.kind, self.window_length.start_of(self.windows.1));
+        let is_bounded = self.windows.1 < LAST;
         self.over = !page.more;
         self.list_after = page.objects.last().map(|last| last.name.clone());
         let mut found = Vec::new();
         for object in page.objects {
-            if object.name > last_hour && !object.name.starts_with(&last_hour) {
+            if is_bounded && object.name > last_hour && !object.name.starts_with(&last_hour) {
                 self.over = true;
                 break;
             }

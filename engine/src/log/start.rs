@@ -8,7 +8,7 @@ use super::load::{read_lanes, required};
 use super::objects::{Objects, Put, to_json};
 use super::{
     Cleaned, FORMAT_VERSION, GenerationRecord, LaneFold, LaneLog, LaneState, LanesRecord, LogError,
-    SourceRecord, lanes, names,
+    SourceRecord, deletion, lanes, names,
 };
 use crate::ports::{Host, Store};
 use crate::types::{Epoch, Generation, ProcessId, TimestampMs, WindowLength};
@@ -60,6 +60,7 @@ pub async fn open_source(
     options: SourceOptions,
 ) -> Result<SourceRecord, LogError> {
     let objects = Objects::starting(Arc::clone(store), Arc::clone(host));
+    deletion::refuse(&objects).await?;
     let record = match objects.get::<SourceRecord>(names::SOURCE).await? {
         Some(record) => record,
         None => {
@@ -175,11 +176,40 @@ where
         }
         newest = Some(put_epoch(&ground, Epoch(1), states, None).await?);
     }
-    let mut record = newest.ok_or_else(|| LogError::Missing {
+    let record = newest.ok_or_else(|| LogError::Missing {
         name: names::lanes(Epoch(1)),
     })?;
+    let claimed = claim_from(&ground, record, lanes).await?;
+    // Only now: whoever deletes the source puts that first and claims the lanes after it.
+    deletion::refuse(&ground.objects).await?;
+    Ok(claimed)
+}
+
+/// Claims every lane from the epoch `record` on, for a command.
+pub(super) async fn claim_all(
+    objects: &Objects,
+    identity: &Identity,
+    generation: Generation,
+    lanes: usize,
+    record: LanesRecord,
+) -> Result<Vec<LaneLog>, LogError> {
+    let source: SourceRecord = required(objects, names::SOURCE).await?;
+    let ground = Ground {
+        objects: objects.clone(),
+        identity: identity.clone(),
+        generation,
+        window_length: source.window_length_ms,
+    };
+    claim_from(&ground, record, lanes).await
+}
+
+async fn claim_from(
+    ground: &Ground,
+    mut record: LanesRecord,
+    lanes: usize,
+) -> Result<Vec<LaneLog>, LogError> {
     loop {
-        match claim_epoch(&ground, Arc::new(record), lanes).await? {
+        match claim_epoch(ground, Arc::new(record), lanes).await? {
             Step::Claimed(lanes) => return Ok(lanes),
             Step::Next(next) => record = next,
         }

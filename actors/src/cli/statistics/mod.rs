@@ -175,7 +175,7 @@ fn unknown_field(path: &str, view: &View) -> Failure {
 }
 
 /// A time in RFC 3339, in milliseconds.
-fn time(text: &str) -> Result<TimestampMs, String> {
+pub(super) fn time(text: &str) -> Result<TimestampMs, String> {
     let time = text.parse::<jiff::Timestamp>();
     time.map(|time| time.as_millisecond())
         .map_err(|_| "not a time like 2026-11-22T10:00:00Z".to_owned())

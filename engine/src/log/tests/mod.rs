@@ -15,7 +15,9 @@ use crate::types::{
 };
 
 mod append;
+mod deletion;
 mod format;
+mod limited;
 mod readers;
 mod retention;
 mod start;

@@ -1,5 +1,6 @@
 //! What retention deletes, and what it leaves.
 
+use super::limited::Limited;
 use super::*;
 use crate::types::Level;
 
@@ -218,4 +219,38 @@ fn age_counts_by_the_clock_that_is_behind() {
     assert_eq!(through(start(7)), 6);
     assert_eq!(through(start(7) - 1), 5);
     assert_eq!(through(i64::MAX), 9);
+}
+
+#[test]
+fn a_run_that_dies_at_any_call_is_finished_by_the_next() {
+    let objects_after = |calls: Option<u64>| {
+        let memory = Memory::new(NOW);
+        let mut lane = start_one(&memory, "one");
+        lane.set_checkpoint_every(1);
+        append_rows(&memory, &mut lane, 0..8);
+        now(lane.expire(window(4), false)).unwrap();
+        now(lane.checkpoint_if_due()).unwrap();
+        drop(lane);
+        let store = calls.map_or_else(|| memory.store(), |calls| Limited::new(&memory, calls));
+        let cut = now(async {
+            let host = memory.host();
+            let mut lanes = take_over(&store, &host, &identity("two")).await?;
+            expire_now(&mut lanes, window(5), false).await
+        });
+        let mut last = now(take_over(
+            &memory.store(),
+            &memory.host(),
+            &identity("last"),
+        ))
+        .unwrap();
+        now(expire_now(&mut last, window(5), false)).unwrap();
+        assert_eq!(walk(&memory).unwrap(), [last[0].folded().clone()]);
+        let left = [FileKind::Data, FileKind::Statistics].map(|kind| windows(&memory, kind));
+        let commits = entries(&memory, 1).iter().filter(|(_, is)| *is).count();
+        assert_eq!((left, commits), ([vec![6, 7], vec![6, 7]], 2), "{calls:?}");
+        cut.is_ok()
+    };
+    assert!(objects_after(None));
+    let cut = (0..).take_while(|calls| !objects_after(Some(*calls)));
+    assert!(cut.count() > 40);
 }
