@@ -9,6 +9,8 @@ pub mod demo;
 mod engine;
 mod error;
 mod handle;
+pub mod integration;
+pub mod permissions;
 mod pipeline;
 pub mod preview;
 pub mod probe;

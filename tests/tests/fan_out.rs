@@ -110,6 +110,44 @@ async fn a_newer_process_takes_the_subscriptions_and_the_older_one_is_fenced() {
 }
 
 #[tokio::test]
+async fn check_registers_the_consumer_and_tries_to_subscribe() {
+    let server = Ferrokinesis::start().await;
+    let mut scene = Scene::new(&server.url(), 1, Target::local()).await;
+    by_fan_out(&mut scene);
+    let config = scene.config();
+    let config = config
+        .to_str()
+        .expect("paths of tests are UTF-8")
+        .to_owned();
+    // The command line blocks.
+    let check = move || cli::report(SHARDMILL, &["check", &config, "--json"]);
+    let report = tokio::task::spawn_blocking(check).await.unwrap();
+    let steps = report[0]["steps"].as_array().expect("a list").clone();
+    let of_stream: Vec<_> = steps
+        .iter()
+        .filter(|step| step["side"] == "stream")
+        .map(|step| (step["step"].clone(), step["outcome"].clone()))
+        .collect();
+    let expected = [
+        "list_shards",
+        "list_shards_at",
+        "describe_stream_summary",
+        "enough_kinesis_shards",
+        "describe_stream_consumer",
+        "register_stream_consumer",
+        "subscribe_to_shard",
+    ];
+    assert_eq!(of_stream, expected.map(|step| (step.into(), "ok".into())));
+    let registered = steps
+        .iter()
+        .find(|step| step["step"] == "register_stream_consumer");
+    assert_eq!(
+        registered.unwrap()["permission"],
+        "kinesis:RegisterStreamConsumer"
+    );
+}
+
+#[tokio::test]
 async fn a_kinesis_shard_without_events_holds_no_other_up_and_is_not_asked() {
     const SHARDS: u64 = 4;
     const EACH: u64 = 3_000;
