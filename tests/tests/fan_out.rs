@@ -9,7 +9,7 @@ use shardmill::adapters::LocalStore;
 use shardmill::config::{ContentFormat, DataSource, StartFrom};
 use shardmill_tests::cli;
 use shardmill_tests::memory_stream::MemoryStream;
-use shardmill_tests::node::Node;
+use shardmill_tests::node::{Node, NodeOptions};
 use shardmill_tests::pushed_stream::PushedStream;
 use shardmill_tests::scene::Scene;
 use shardmill_tests::servers::{Ferrokinesis, KinesisLocal};
@@ -107,6 +107,72 @@ async fn a_newer_process_takes_the_subscriptions_and_the_older_one_is_fenced() {
     scene.put(|events| events.mixed(200)).await;
     scene.finish(&mut newer).await;
     cli::verify(SHARDMILL, &scene.config());
+}
+
+#[tokio::test]
+async fn subscriptions_over_http2_have_connections_of_their_own() {
+    const SHARDS: i32 = 8;
+    let server = Ferrokinesis::start_secure().await;
+    let mut scene = Scene::new(&server.url(), SHARDS, Target::local()).await;
+    by_fan_out(&mut scene);
+    // One reader, with room for one fetch at a time: most subscriptions wait, full of bytes.
+    scene.source.memory_mib = 80;
+    for _ in 0..4 {
+        scene
+            .put(|events| (0..8).map(|_| events.large(900_000)).collect())
+            .await;
+        scene.put(|events| events.mixed(100)).await;
+    }
+    scene.source.kinesis = server.secure().url();
+    let options = NodeOptions {
+        trust: Some(server.secure().certificate()),
+        ..scene.options()
+    };
+    let mut node = Node::start(NODE, &options);
+    scene.finish(&mut node).await;
+    assert_eq!(mode(&node), "fan_out");
+    let connections = server.secure().connections_with_subscriptions();
+    assert!(connections >= SHARDS as usize, "{connections} connections");
+    // `verify` reads the target alone.
+    cli::verify(SHARDMILL, &scene.config());
+}
+
+#[tokio::test]
+async fn check_registers_the_consumer_and_tries_to_subscribe() {
+    let server = Ferrokinesis::start().await;
+    let mut scene = Scene::new(&server.url(), 1, Target::local()).await;
+    by_fan_out(&mut scene);
+    let config = scene.config();
+    let config = config
+        .to_str()
+        .expect("paths of tests are UTF-8")
+        .to_owned();
+    // The command line blocks.
+    let check = move || cli::report(SHARDMILL, &["check", &config, "--json"]);
+    let report = tokio::task::spawn_blocking(check).await.unwrap();
+    let steps = report[0]["steps"].as_array().expect("a list").clone();
+    let of_stream: Vec<_> = steps
+        .iter()
+        .filter(|step| step["side"] == "stream")
+        .map(|step| (step["step"].clone(), step["outcome"].clone()))
+        .collect();
+    let expected = [
+        "list_shards",
+        "list_shards_at",
+        "describe_stream_summary",
+        "enough_kinesis_shards",
+        "describe_stream_consumer",
+        "register_stream_consumer",
+        "subscribe_to_shard",
+    ];
+    assert_eq!(of_stream, expected.map(|step| (step.into(), "ok".into())));
+    let registered = steps
+        .iter()
+        .find(|step| step["step"] == "register_stream_consumer");
+    assert_eq!(
+        registered.unwrap()["permission"],
+        "kinesis:RegisterStreamConsumer"
+    );
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod demo;
 mod exit;
 mod expire;
 mod inspect;
+mod integration;
 mod live;
 mod output;
 mod preview;
@@ -43,6 +44,7 @@ Examples:
   shardmill demo                          see it work, without an AWS account
   shardmill preview --stream clicks --region eu-west-1   what is on a stream
   shardmill check source.toml --wait      wait until the stream and the target can be used
+  shardmill integration source.toml       what AWS has to allow, as a template
   shardmill run source.toml               until Ctrl-C
   shardmill inspect source.toml --json    for programs
   shardmill statistics source.toml        what is in the events, field by field
@@ -85,6 +87,7 @@ enum Command {
     Preview(preview::Preview),
     Check(check::Check),
     Run(run::Run),
+    Integration(integration::Integration),
     Inspect(inspect::Inspect),
     Statistics(statistics::StatisticsCommand),
     Verify(verify::Verify),
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Preview(command) => (command.json.json, command.run()),
         Command::Check(command) => (command.json.json, command.run()),
         Command::Run(command) => (command.json.json, command.run()),
+        Command::Integration(command) => (command.json.json, command.run()),
         Command::Inspect(command) => (command.json.json, command.run()),
         Command::Statistics(command) => (command.json.json, command.run()),
         Command::Verify(command) => (command.json.json, command.run()),

@@ -7,6 +7,8 @@ mod target;
 
 use serde::Serialize;
 
+use crate::permissions::Right;
+
 pub use registry::probe_registry;
 pub use stream::{probe_fan_out, probe_stream};
 pub use target::probe_target;
@@ -44,8 +46,8 @@ pub struct Step {
     pub step: &'static str,
     /// How it went.
     pub outcome: Outcome,
-    /// The permission that it takes on AWS.
-    pub permission: &'static str,
+    /// The permissions that it takes on AWS, with commas.
+    pub permission: String,
     /// What was found, or what went wrong.
     pub detail: String,
     /// What to do, where it failed.
@@ -60,11 +62,18 @@ struct Steps {
     done: Vec<Step>,
 }
 
-/// What a step is called and what it takes.
+/// What a step is called and what it takes on AWS.
 #[derive(Clone, Copy)]
 struct Name {
     step: &'static str,
-    permission: &'static str,
+    rights: &'static [&'static Right],
+}
+
+impl Name {
+    fn permission(self) -> String {
+        let actions: Vec<&str> = self.rights.iter().map(|right| right.action).collect();
+        actions.join(", ")
+    }
 }
 
 impl Steps {
@@ -76,12 +85,11 @@ impl Steps {
     }
 
     fn add(&mut self, name: Name, outcome: Outcome, detail: String, help: Option<String>) {
-        let Name { step, permission } = name;
         self.done.push(Step {
             side: self.side,
-            step,
+            step: name.step,
             outcome,
-            permission,
+            permission: name.permission(),
             detail,
             help,
         });
@@ -113,8 +121,32 @@ pub fn not_reached(side: Side, error: &str) -> Step {
         side,
         step: "open",
         outcome: Outcome::Failed,
-        permission: "",
+        permission: String::new(),
         detail: error.to_owned(),
         help: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::permissions::{On, RIGHTS};
+
+    #[test]
+    fn every_right_is_tried_by_a_step() {
+        let steps = [stream::STEPS, target::STEPS, registry::STEPS].concat();
+        let tried: Vec<&Right> = steps
+            .iter()
+            .flat_map(|step| step.rights.iter().copied())
+            .collect();
+        for right in RIGHTS {
+            // Without these the calls that are tried fail.
+            let beneath = matches!(right.on, On::StreamKey | On::BucketKey | On::Roles);
+            assert!(
+                beneath || tried.contains(&right),
+                "no step tries {}",
+                right.action
+            );
+        }
     }
 }

@@ -4,24 +4,35 @@ use shardmill_engine::ports::{RegistryError, SchemaRegistry};
 use shardmill_engine::types::SchemaId;
 
 use super::{Name, Side, Step, Steps};
+use crate::permissions;
+
+const GLUE: Name = Name {
+    step: "get_schema",
+    rights: &[&permissions::GET_SCHEMA],
+};
+const CONFLUENT: Name = Name {
+    step: "get_schema",
+    rights: &[],
+};
+
+/// All of them.
+#[cfg(test)]
+pub(super) const STEPS: &[Name] = &[GLUE, CONFLUENT];
 
 /// Makes the one call that decoding makes, for a schema that does not exist: that it does not is as
 /// good an answer as any.
 pub async fn probe_registry(registry: &dyn SchemaRegistry) -> Vec<Step> {
     let mut steps = Steps::new(Side::Registry);
-    let name = Name {
-        step: "get_schema",
-        permission: match registry.no_schema() {
-            SchemaId::Glue(_) => "glue:GetSchemaVersion",
-            SchemaId::Confluent(_) => "",
-        },
+    let name = match registry.no_schema() {
+        SchemaId::Glue(_) => GLUE,
+        SchemaId::Confluent(_) => CONFLUENT,
     };
     match registry.schema(registry.no_schema()).await {
         Ok(_) => steps.ok(name, "it answers"),
         // It asks for fewer calls, not for others.
         Err(RegistryError::Throttled(_)) => steps.ok(name, "throttled, but allowed"),
         Err(error) => {
-            let help = match (&error, name.permission) {
+            let help = match (&error, name.permission().as_str()) {
                 (RegistryError::Refused(_), "") => {
                     "see `user`, `password`, `token` and `secret_file` under \
                      `[content.avro_confluent]`"

@@ -7,39 +7,50 @@ use shardmill_engine::types::KinesisShardId;
 
 use super::{Name, Side, Step, Steps};
 use crate::adapters::FanOutStream;
+use crate::permissions;
 
 const LIST: Name = Name {
     step: "list_shards",
-    permission: "kinesis:ListShards",
+    rights: &[&permissions::LIST_SHARDS],
 };
 const LIST_AT: Name = Name {
     step: "list_shards_at",
-    permission: "kinesis:ListShards",
+    rights: &[&permissions::LIST_SHARDS],
+};
+const RETENTION: Name = Name {
+    step: "describe_stream_summary",
+    rights: &[&permissions::DESCRIBE_SUMMARY],
 };
 const ENOUGH: Name = Name {
     step: "enough_kinesis_shards",
-    permission: "",
+    rights: &[],
 };
 const ITERATOR: Name = Name {
     step: "get_shard_iterator",
-    permission: "kinesis:GetShardIterator",
+    rights: &[&permissions::GET_ITERATOR],
 };
 const RECORDS: Name = Name {
     step: "get_records",
-    permission: "kinesis:GetRecords",
+    rights: &[&permissions::GET_RECORDS],
 };
 const CONSUMER: Name = Name {
     step: "describe_stream_consumer",
-    permission: "kinesis:DescribeStreamConsumer",
+    rights: &[&permissions::DESCRIBE_CONSUMER],
 };
 const REGISTER: Name = Name {
     step: "register_stream_consumer",
-    permission: "kinesis:RegisterStreamConsumer",
+    rights: &[&permissions::REGISTER_CONSUMER],
 };
 const SUBSCRIBE: Name = Name {
     step: "subscribe_to_shard",
-    permission: "kinesis:SubscribeToShard",
+    rights: &[&permissions::SUBSCRIBE],
 };
+
+/// All of them.
+#[cfg(test)]
+pub(super) const STEPS: &[Name] = &[
+    LIST, LIST_AT, RETENTION, ENOUGH, ITERATOR, RECORDS, CONSUMER, REGISTER, SUBSCRIBE,
+];
 
 /// Tries every call that reading makes. Nothing on the stream changes. `shards` is the option of
 /// that name.
@@ -106,7 +117,7 @@ async fn list(steps: &mut Steps, stream: &dyn Stream, shards: u32) -> Option<Sha
     match stream.list_shards(ShardFilter::All).await {
         Err(error) => {
             steps.failed(LIST, error.to_string(), advice(&error, LIST));
-            steps.not_tried(&[LIST_AT, ENOUGH]);
+            steps.not_tried(&[LIST_AT, RETENTION, ENOUGH]);
             None
         }
         Ok(list) => {
@@ -114,6 +125,12 @@ async fn list(steps: &mut Steps, stream: &dyn Stream, shards: u32) -> Option<Sha
             let closed = list.shards.len() - open;
             steps.ok(LIST, format!("{open} open Kinesis shards, {closed} closed"));
             list_at(steps, stream, &list).await;
+            match stream.retention_ms().await {
+                Ok(_) => steps.ok(RETENTION, "a gap would be noticed"),
+                Err(error) => {
+                    steps.failed(RETENTION, error.to_string(), advice(&error, RETENTION));
+                }
+            }
             enough(steps, open, shards);
             Some(list)
         }
@@ -191,7 +208,7 @@ fn advice(error: &StreamError, name: Name) -> String {
         StreamError::Refused(_) => format!(
             "allow {} on the stream (on its consumer, if the call is about that), and kms:Decrypt on \
              its key if it is encrypted",
-            name.permission
+            name.permission()
         ),
         StreamError::NotFound(_) => {
             "see whether `kinesis.stream`, the region and the account are right".to_owned()
@@ -309,7 +326,7 @@ mod tests {
     #[test]
     fn a_missing_permission_is_named_and_what_builds_on_it_is_not_tried() {
         for (broken, not_tried) in [
-            ("list_shards", 4),
+            ("list_shards", 5),
             ("get_shard_iterator", 1),
             ("get_records", 0),
         ] {
@@ -324,7 +341,7 @@ mod tests {
                 .find(|step| step.outcome == Outcome::Failed)
                 .unwrap();
             assert_eq!(failed.step, broken);
-            assert!(failed.help.as_ref().unwrap().contains(failed.permission));
+            assert!(failed.help.as_ref().unwrap().contains(&failed.permission));
             let skipped = steps
                 .iter()
                 .filter(|step| step.outcome == Outcome::NotTried)

@@ -7,43 +7,58 @@ use futures::future::join_all;
 use shardmill_engine::ports::{Store, StoreError};
 
 use super::{Name, Side, Step, Steps};
+use crate::permissions;
 
 const LIST: Name = Name {
     step: "list",
-    permission: "s3:ListBucket",
+    rights: &[&permissions::LIST_BUCKET],
 };
 const PUT: Name = Name {
     step: "put",
-    permission: "s3:PutObject",
+    rights: &[&permissions::PUT_OBJECT],
 };
 const GET: Name = Name {
     step: "get",
-    permission: "s3:GetObject",
+    rights: &[&permissions::GET_OBJECT],
 };
 const CONDITIONAL_PUT: Name = Name {
     step: "conditional_put",
-    permission: "s3:PutObject",
+    rights: &[&permissions::PUT_OBJECT],
 };
 const ONE_WINNER: Name = Name {
     step: "one_winner",
-    permission: "s3:PutObject",
+    rights: &[&permissions::PUT_OBJECT],
 };
 const MULTIPART: Name = Name {
     step: "multipart",
-    permission: "s3:PutObject",
+    rights: &[&permissions::PUT_OBJECT],
 };
 const CONDITIONAL_COMPLETE: Name = Name {
     step: "conditional_complete",
-    permission: "s3:PutObject",
+    rights: &[&permissions::PUT_OBJECT],
 };
 const PENDING: Name = Name {
     step: "list_and_abort_uploads",
-    permission: "s3:ListBucketMultipartUploads, s3:AbortMultipartUpload",
+    rights: &[&permissions::LIST_UPLOADS, &permissions::ABORT_UPLOAD],
 };
 const DELETE: Name = Name {
     step: "delete",
-    permission: "s3:DeleteObject",
+    rights: &[&permissions::DELETE_OBJECT],
 };
+
+/// All of them.
+#[cfg(test)]
+pub(super) const STEPS: &[Name] = &[
+    LIST,
+    PUT,
+    GET,
+    CONDITIONAL_PUT,
+    ONE_WINNER,
+    MULTIPART,
+    CONDITIONAL_COMPLETE,
+    PENDING,
+    DELETE,
+];
 
 /// Puts that race for one name.
 const RACERS: usize = 8;
@@ -300,7 +315,7 @@ fn fail(steps: &mut Steps, name: Name, error: &StoreError) {
     let help = match error {
         StoreError::Refused { .. } => format!(
             "allow {} for the prefix; in a local folder, let this user read and write",
-            name.permission
+            name.permission()
         ),
         StoreError::Unavailable { .. } => {
             "see whether the endpoint can be reached from here and credentials are set".to_owned()

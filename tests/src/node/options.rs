@@ -28,6 +28,8 @@ pub struct NodeOptions {
     /// In place of the stream that the `source.toml` names: one in memory, whose statistics are
     /// asked for and checked all the time.
     pub numbered: Option<Numbered>,
+    /// A certificate to trust, for a server over TLS.
+    pub trust: Option<PathBuf>,
 }
 
 /// A stream of numbered events: see [`crate::numbered`].
@@ -64,6 +66,7 @@ impl NodeOptions {
             part_size: 32 * 1024,
             seed: 0,
             numbered: None,
+            trust: None,
         }
     }
 }

@@ -23,6 +23,9 @@ impl Node {
             .arg(serde_json::to_string(options).expect("options are JSON"))
             .envs(credentials::ENVIRONMENT)
             .env("RUST_BACKTRACE", "1");
+        if let Some(certificate) = &options.trust {
+            command.env("SSL_CERT_FILE", certificate);
+        }
         Self {
             process: Process::start("node", command),
         }

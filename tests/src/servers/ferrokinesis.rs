@@ -7,10 +7,13 @@ use ferrokinesis::create_app;
 use ferrokinesis::store::StoreOptions;
 use tokio::sync::oneshot;
 
+use super::tls::{Certificate, Secure};
+
 /// A Kinesis server on a thread and a runtime of its own, so that a test which blocks does not hold
 /// it up.
 pub struct Ferrokinesis {
     address: SocketAddr,
+    secure: Option<Secure>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -31,8 +34,25 @@ impl Ferrokinesis {
         Self::with_lives(300, millis).await
     }
 
+    /// Starts one that is there over TLS and HTTP/2 as well: see [`Self::secure`].
+    pub async fn start_secure() -> Self {
+        Self::with(Self::options(300, 300_000), Some(Certificate::make())).await
+    }
+
+    /// The same server over TLS and HTTP/2.
+    ///
+    /// # Panics
+    /// Unless it was started so.
+    pub fn secure(&self) -> &Secure {
+        self.secure.as_ref().expect("it was started with TLS")
+    }
+
     async fn with_lives(iterator_seconds: u64, subscription_ms: u64) -> Self {
-        let options = StoreOptions {
+        Self::with(Self::options(iterator_seconds, subscription_ms), None).await
+    }
+
+    fn options(iterator_seconds: u64, subscription_ms: u64) -> StoreOptions {
+        StoreOptions {
             create_stream_ms: 20,
             delete_stream_ms: 20,
             update_stream_ms: 20,
@@ -40,12 +60,17 @@ impl Ferrokinesis {
             iterator_ttl_seconds: iterator_seconds,
             subscribe_to_shard_session_ms: subscription_ms,
             ..StoreOptions::default()
-        };
+        }
+    }
+
+    async fn with(options: StoreOptions, certificate: Option<Certificate>) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let (started, address) = oneshot::channel();
-        let thread = std::thread::spawn(move || serve(options, started, stopped));
+        let (started, start) = oneshot::channel();
+        let thread = std::thread::spawn(move || serve(options, certificate, started, stopped));
+        let (address, secure) = start.await.expect("ferrokinesis starts");
         Self {
-            address: address.await.expect("ferrokinesis starts"),
+            address,
+            secure,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -74,7 +99,8 @@ impl Drop for Ferrokinesis {
 
 fn serve(
     options: StoreOptions,
-    started: oneshot::Sender<SocketAddr>,
+    certificate: Option<Certificate>,
+    started: oneshot::Sender<(SocketAddr, Option<Secure>)>,
     stopped: oneshot::Receiver<()>,
 ) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -88,8 +114,12 @@ fn serve(
             .await
             .expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound port");
+        let secure = match certificate {
+            Some(certificate) => Some(Secure::serve(certificate, app.clone()).await),
+            None => None,
+        };
         let server = tokio::spawn(axum::serve(listener, app).into_future());
-        let _ = started.send(address);
+        let _ = started.send((address, secure));
         // Ends when the sender is dropped; open connections go with the runtime.
         let _ = stopped.await;
         server.abort();

@@ -4,7 +4,9 @@
 mod ferrokinesis;
 mod kinesis_local;
 mod moto;
+mod tls;
 
 pub use ferrokinesis::Ferrokinesis;
 pub use kinesis_local::KinesisLocal;
 pub use moto::Moto;
+pub use tls::Secure;
