@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 mod engine;
 mod error;
+mod expressions;
 mod handle;
 mod pipeline;
 pub mod preview;

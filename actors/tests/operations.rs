@@ -14,7 +14,7 @@ fn page() -> String {
 }
 
 /// What errors' codes begin with.
-const AREAS: [&str; 20] = [
+const AREAS: [&str; 21] = [
     "config",
     "connection",
     "stream",
@@ -33,6 +33,7 @@ const AREAS: [&str; 20] = [
     "inspect",
     "verify",
     "rollup",
+    "output",
     "statistics",
     "demo",
 ];

@@ -7,7 +7,7 @@ use arrow::compute::{cast, filter};
 use arrow_schema::{ArrowError, DataType as ArrowType};
 
 use crate::schema::{
-    DataType, Field, Schema, file_field_name, item_field, map_array, struct_array,
+    DataType, Field, SYSTEM_COLUMNS, Schema, file_field_name, item_field, map_array, struct_array,
 };
 
 /// Rows with the names and types of their columns.
@@ -109,17 +109,27 @@ pub(super) fn fields_of(schema: &Schema, found: &arrow_schema::Schema) -> Vec<Fi
         Field::new(name, field.data_type)
     });
     let mut fields: Vec<Field> = events.collect();
-    for column in found.fields() {
-        let data_type = match column.name().as_str() {
-            "_overflow" => DataType::Json,
-            "_shard" | "_sequence" | "_partition_key" => DataType::Utf8,
-            "_subsequence" | "_index" => DataType::Int64,
-            "_arrival" => DataType::Timestamp,
-            _ => continue,
-        };
-        fields.push(Field::new(column.name().as_str(), data_type));
-    }
+    let names = found.fields().iter().map(|field| field.name().as_str());
+    fields.extend(names.filter_map(system_field));
     fields
+}
+
+/// The columns that files of a source with this schema have for its outputs.
+pub fn source_columns(schema: &Schema) -> Vec<Field> {
+    let names = SYSTEM_COLUMNS.map(|name| arrow_schema::Field::new(name, ArrowType::Null, true));
+    fields_of(schema, &arrow_schema::Schema::new(names.to_vec()))
+}
+
+/// A column that is not the events' own.
+fn system_field(name: &str) -> Option<Field> {
+    let data_type = match name {
+        "_overflow" => DataType::Json,
+        "_shard" | "_sequence" | "_partition_key" => DataType::Utf8,
+        "_subsequence" | "_index" => DataType::Int64,
+        "_arrival" => DataType::Timestamp,
+        _ => return None,
+    };
+    Some(Field::new(name, data_type))
 }
 
 /// An array as Parquet gives it, as one of exactly [`DataType::to_arrow`].
