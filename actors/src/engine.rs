@@ -18,8 +18,8 @@ use crate::config::DataSource;
 use crate::error::Error;
 use crate::handle::{CommittedWindow, Handle, Outcome, Shown, Subscription};
 use crate::pipeline::{
-    Fault, Finish, Schemas, Settings, Source, SourceContext, SourceKey, StopSource, StopSourceNow,
-    Workers,
+    Fault, Finish, Holds, Schemas, Settings, Source, SourceContext, SourceKey, StopSource,
+    StopSourceNow, Workers,
 };
 use crate::progress::Meter;
 use crate::statistics::{LiveView, Target};
@@ -255,6 +255,9 @@ impl World {
             live,
             faults,
             pressure: self.pressure.clone(),
+            holds: Holds::default(),
+            region: adapters::stream_region(&source),
+            checksums: source.target().checksums,
             decided: OnceLock::new(),
         });
         let source = Source::new(context, faults_inbox, commits, outcome);

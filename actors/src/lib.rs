@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 mod engine;
 mod error;
+mod expressions;
 mod handle;
 pub mod integration;
 pub mod lifecycle;

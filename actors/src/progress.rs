@@ -58,6 +58,8 @@ pub struct Progress {
     pub shards: BTreeMap<String, ShardProgress>,
     /// Latencies by stage.
     pub latencies: Latencies,
+    /// Outputs, by name.
+    pub outputs: BTreeMap<String, OutputProgress>,
     /// Every actor with its state and queue.
     pub actors: BTreeMap<String, ActorProgress>,
 }
@@ -150,6 +152,36 @@ pub struct ShardProgress {
     pub records: u64,
 }
 
+/// An output.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OutputProgress {
+    /// `starting`, `running`, `stopped`, or `failed`: then `code` and `error` say why, and it stays
+    /// so until the source is started again.
+    pub state: String,
+    /// Why its target did not take the last call, while it is asked again.
+    pub stalled: Option<String>,
+    /// The stable code of what it failed with.
+    pub code: Option<String>,
+    /// What it failed with.
+    pub error: Option<String>,
+    /// The number of the newest entry of its log.
+    pub entry: u64,
+    /// It has everything of windows that end at or before this time.
+    pub complete_through_ms: Option<TimestampMs>,
+    /// How far that is behind what all lanes of the source have closed.
+    pub lag_ms: Option<i64>,
+    /// Commits that this process has put.
+    pub commits: u64,
+    /// Files that they name.
+    pub files: u64,
+    /// Rows of those files.
+    pub rows: u64,
+    /// Bytes of those files.
+    pub file_bytes: u64,
+    /// Calls to its target that were made again.
+    pub retries: u64,
+}
+
 /// An actor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ActorProgress {
@@ -214,6 +246,7 @@ pub(crate) struct Meter {
     pub(crate) windows_open: AtomicI64,
     pub(crate) shards: DashMap<KinesisShardId, ShardProgress>,
     pub(crate) actors: DashMap<String, ActorProgress>,
+    outputs: DashMap<String, OutputProgress>,
     pub(crate) fetch: Latency,
     pub(crate) decode: Latency,
     pub(crate) encode: Latency,
@@ -286,6 +319,7 @@ impl Meter {
             windows_open: AtomicI64::new(0),
             shards: DashMap::new(),
             actors: DashMap::new(),
+            outputs: DashMap::new(),
             fetch: Latency::new(),
             decode: Latency::new(),
             encode: Latency::new(),
@@ -358,6 +392,14 @@ impl Meter {
         );
     }
 
+    /// Changes what is told of an output.
+    pub(crate) fn output(&self, name: &str, change: impl FnOnce(&mut OutputProgress)) {
+        if let Some(mut output) = self.outputs.get_mut(name) {
+            return change(&mut output);
+        }
+        change(&mut self.outputs.entry(name.to_owned()).or_default());
+    }
+
     pub(crate) fn actor_gone(&self, name: &str) {
         self.actors.remove(name);
     }
@@ -421,6 +463,11 @@ impl Meter {
                 arrival_to_statistics: self.arrival_to_statistics.quantiles(),
                 ingest_delay: self.ingest_delay.quantiles(),
             },
+            outputs: self
+                .outputs
+                .iter()
+                .map(|entry| (entry.key().clone(), entry.value().clone()))
+                .collect(),
             actors: self
                 .actors
                 .iter()

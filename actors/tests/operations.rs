@@ -14,7 +14,7 @@ fn page() -> String {
 }
 
 /// What errors' codes begin with.
-const AREAS: [&str; 21] = [
+const AREAS: [&str; 22] = [
     "config",
     "connection",
     "stream",
@@ -34,6 +34,7 @@ const AREAS: [&str; 21] = [
     "inspect",
     "verify",
     "rollup",
+    "output",
     "statistics",
     "demo",
 ];

@@ -3,8 +3,9 @@
 //!
 //! It starts itself again as the server, lets that fill a stream, and then reads all of it through
 //! the AWS SDK into committed Parquet (zstd) on the local disk. The rows that the commits name are
-//! compared with the events that were put. Each round reads four times: with the format named, with
-//! that and without statistics, with the format found out, and by name with a raw copy.
+//! compared with the events that were put. Each round reads five times: with the format named, with
+//! that and without statistics, with the format found out, by name with a raw copy, and by name with
+//! one output of all rows and columns, as Parquet.
 //!
 //! `cargo bench -p shardmill-benches --bench engine [-- ROUNDS [MEGABYTES]]`
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shardmill::adapters::{KinesisStream, LocalStore, StreamId};
-use shardmill::config::{ContentFormat, DataSource, StartFrom};
+use shardmill::config::{ContentFormat, DataSource, OutputOptions, StartFrom};
 use shardmill::demo::endpoint::{self, Endpoint};
 use shardmill::{Handle, Shardmill};
 use shardmill_benches::allocator::keep_freed_memory;
@@ -29,6 +30,7 @@ const STREAM: &str = "bench";
 /// Enough that pacing (2 MB/s each) leaves the CPU as the bound.
 const KINESIS_SHARDS: u32 = 32;
 const LANES: u32 = 2;
+const OUTPUT: &str = "everything";
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -70,10 +72,18 @@ enum Way {
     Auto,
     /// As by name, and a raw copy of every payload beside the rows.
     RawCopy,
+    /// As by name, with one output of everything.
+    Output,
 }
 
 impl Way {
-    const ALL: [Way; 4] = [Way::Named, Way::Counters, Way::Auto, Way::RawCopy];
+    const ALL: [Way; 5] = [
+        Way::Named,
+        Way::Counters,
+        Way::Auto,
+        Way::RawCopy,
+        Way::Output,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -81,6 +91,7 @@ impl Way {
             Way::Counters => "without statistics",
             Way::Auto => "auto",
             Way::RawCopy => "with raw copy",
+            Way::Output => "with one output",
         }
     }
 }
@@ -116,14 +127,16 @@ struct Figures {
     of_counters: Vec<f64>,
     of_named: Vec<f64>,
     of_raw_copy: Vec<f64>,
+    with_output: Vec<f64>,
 }
 
 impl Figures {
-    fn add(&mut self, [named, counters, auto, raw_copy]: [f64; Way::ALL.len()]) {
+    fn add(&mut self, [named, counters, auto, raw_copy, output]: [f64; Way::ALL.len()]) {
         self.named.push(named);
         self.of_counters.push(named / counters);
         self.of_named.push(auto / named);
         self.of_raw_copy.push(raw_copy / named);
+        self.with_output.push(output / named);
     }
 
     fn print(&self, kind: Kind) {
@@ -142,6 +155,11 @@ impl Figures {
         );
         show("speed under auto, of that by name", &self.of_named, 2);
         show("speed with raw copy, of that without", &self.of_raw_copy, 2);
+        show(
+            "speed with an output, of that without",
+            &self.with_output,
+            2,
+        );
     }
 }
 
@@ -245,6 +263,12 @@ fn measure(server: &Server, way: Way) -> Outcome<Done> {
         )
         .into());
     }
+    if way == Way::Output {
+        let rows = progress.outputs.get(OUTPUT).map_or(0, |output| output.rows);
+        if rows != server.events {
+            return Err(format!("{rows} rows of {} are in the output", server.events).into());
+        }
+    }
     Ok(Done {
         payload_mb: server.bytes as f64 / 1e6,
         events: server.events,
@@ -256,10 +280,10 @@ fn measure(server: &Server, way: Way) -> Outcome<Done> {
 
 fn start(url: &str, way: Way, folder: &std::path::Path) -> Outcome<Handle> {
     let format = match way {
-        Way::Named | Way::Counters | Way::RawCopy => ContentFormat::Json,
+        Way::Named | Way::Counters | Way::RawCopy | Way::Output => ContentFormat::Json,
         Way::Auto => ContentFormat::Auto,
     };
-    let source = DataSource::builder(STREAM)
+    let builder = DataSource::builder(STREAM)
         .stream(STREAM)
         .read_from(StartFrom::Start)
         .content_format(format)
@@ -268,8 +292,19 @@ fn start(url: &str, way: Way, folder: &std::path::Path) -> Outcome<Handle> {
         .shards(4)
         .target_folder(folder)
         .execution_parallelism(LANES)
-        .threads(2)
-        .build()?;
+        .stop_deadline(Duration::from_secs(300))
+        .threads(2);
+    let source = match way {
+        Way::Output => {
+            let url = format!("file://{}/outputs", folder.display());
+            builder.output(&OutputOptions {
+                from: Some(StartFrom::Start),
+                ..OutputOptions::new(OUTPUT, url)
+            })
+        }
+        _ => builder,
+    };
+    let source = source.build()?;
     let stream = KinesisStream::new(&endpoint::sdk(url), StreamId::Name(STREAM.to_owned()));
     let store = LocalStore::new(folder.join(STREAM))?;
     let memory = usize::try_from(source.engine().memory.budget)?;

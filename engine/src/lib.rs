@@ -26,6 +26,8 @@ pub mod log;
 
 pub mod rollup;
 
+pub mod output;
+
 pub mod preview;
 
 pub mod verify;

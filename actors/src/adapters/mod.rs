@@ -17,6 +17,9 @@ pub use host::SystemHost;
 pub use kinesis::{FanOutStream, FanOutTiming, KinesisStream, StreamId};
 pub use local::LocalStore;
 pub(crate) use open::open_registry_of;
-pub use open::{OpenError, open_fan_out, open_polled, open_registry, open_stream, open_target};
+pub(crate) use open::stream_region;
+pub use open::{
+    OpenError, open_fan_out, open_output, open_polled, open_registry, open_stream, open_target,
+};
 pub use registry::{ConfluentRegistry, GlueRegistry};
 pub use s3::{S3Options, S3Store};

@@ -9,7 +9,7 @@ use super::{
     ConfluentRegistry, ConnectionError, FanOutStream, GlueRegistry, KinesisStream, LocalStore,
     S3Options, S3Store, StreamId, sdk_config,
 };
-use crate::config::{Connection, DataSource, RegistrySettings, TargetUrl};
+use crate::config::{Connection, DataSource, OutputSettings, RegistrySettings, TargetUrl};
 use crate::error::Error;
 
 /// Why a stream or a target could not be opened. No call has been made.
@@ -18,7 +18,7 @@ pub enum OpenError {
     /// The connection cannot be used.
     #[error("{side}: {error}")]
     Connection {
-        /// `kinesis`, `target` or `content.avro_glue`.
+        /// `kinesis`, `target`, `output` or `content.avro_glue`.
         side: &'static str,
         /// Why.
         error: ConnectionError,
@@ -27,7 +27,7 @@ pub enum OpenError {
     #[error("`kinesis.stream` is neither the name nor the ARN of a stream: {0:?}")]
     Stream(String),
     /// The folder cannot be one.
-    #[error("`target.url` is no folder that can be used: {0}")]
+    #[error("a `url` is no folder that can be used: {0}")]
     Folder(std::io::Error),
 }
 
@@ -94,21 +94,62 @@ async fn reached(source: &DataSource) -> Result<(SdkConfig, StreamId), OpenError
 /// The target of a data source, rooted at the source's own folder. Makes no call to it; may ask for
 /// the region.
 pub async fn open_target(source: &DataSource) -> Result<Arc<dyn Store>, OpenError> {
-    match &source.target().url {
-        TargetUrl::Local(folder) => {
-            let store = LocalStore::new(folder.join(source.name())).map_err(OpenError::Folder)?;
-            Ok(Arc::new(store))
-        }
-        TargetUrl::S3 { bucket, prefix } => {
-            let sdk = target_config(source)
-                .await
-                .map_err(|error| OpenError::Connection {
-                    side: "target",
+    let target = source.target();
+    let place = Place {
+        side: "target",
+        url: &target.url,
+        name: source.name(),
+        connection: &target.connection,
+    };
+    place.open(&stream_region(source), target.checksums).await
+}
+
+/// The target of an output, rooted at the output's own folder. A bucket whose region nothing tells is
+/// looked for in `region`. Makes no call to it; may ask for the region.
+pub async fn open_output(
+    region: &Option<String>,
+    output: &OutputSettings,
+    checksums: bool,
+) -> Result<Arc<dyn Store>, OpenError> {
+    let place = Place {
+        side: "output",
+        url: &output.url,
+        name: &output.name,
+        connection: &output.connection,
+    };
+    place.open(region, checksums).await
+}
+
+/// Where files and state go.
+struct Place<'p> {
+    side: &'static str,
+    url: &'p TargetUrl,
+    /// The folder below it.
+    name: &'p str,
+    connection: &'p Connection,
+}
+
+impl Place<'_> {
+    async fn open(
+        &self,
+        region: &Option<String>,
+        checksums: bool,
+    ) -> Result<Arc<dyn Store>, OpenError> {
+        match self.url {
+            TargetUrl::Local(folder) => {
+                let store = LocalStore::new(folder.join(self.name)).map_err(OpenError::Folder)?;
+                Ok(Arc::new(store))
+            }
+            TargetUrl::S3 { bucket, prefix } => {
+                let sdk = target_config(self.connection, region).await;
+                let sdk = sdk.map_err(|error| OpenError::Connection {
+                    side: self.side,
                     error,
                 })?;
-            let mut options = S3Options::new(bucket, format!("{prefix}/{}", source.name()));
-            options.checksums = source.target().checksums;
-            Ok(Arc::new(S3Store::new(&sdk, options)))
+                let mut options = S3Options::new(bucket, format!("{prefix}/{}", self.name));
+                options.checksums = checksums;
+                Ok(Arc::new(S3Store::new(&sdk, options)))
+            }
         }
     }
 }
@@ -147,7 +188,7 @@ pub(crate) async fn open_registry_of(
 }
 
 /// The region that the settings name for the stream; an ARN says where its stream is.
-fn stream_region(source: &DataSource) -> Option<String> {
+pub(crate) fn stream_region(source: &DataSource) -> Option<String> {
     let settings = source.kinesis();
     let named = || {
         StreamId::parse(&settings.stream)?
@@ -158,12 +199,14 @@ fn stream_region(source: &DataSource) -> Option<String> {
 }
 
 /// A bucket whose region nothing tells is looked for where the stream is.
-async fn target_config(source: &DataSource) -> Result<SdkConfig, ConnectionError> {
-    let connection = &source.target().connection;
-    match (sdk_config(connection).await, stream_region(source)) {
+async fn target_config(
+    connection: &Connection,
+    region: &Option<String>,
+) -> Result<SdkConfig, ConnectionError> {
+    match (sdk_config(connection).await, region) {
         (Err(ConnectionError::NoRegion), Some(region)) => {
             let connection = Connection {
-                region: Some(region),
+                region: Some(region.clone()),
                 ..connection.clone()
             };
             sdk_config(&connection).await

@@ -94,6 +94,7 @@ impl Check {
                 probe::Side::Stream => "stream",
                 probe::Side::Target => "target",
                 probe::Side::Registry => "registry",
+                probe::Side::Output => "output",
             };
             vec![
                 side.to_owned(),
@@ -151,6 +152,7 @@ async fn try_once(source: &DataSource) -> Vec<Step> {
             )],
         }
     };
-    let (stream, target, registry) = tokio::join!(stream, target, registry);
-    [stream, target, registry].concat()
+    let outputs = probe::probe_outputs(source);
+    let (stream, target, registry, outputs) = tokio::join!(stream, target, registry, outputs);
+    [stream, target, registry, outputs].concat()
 }

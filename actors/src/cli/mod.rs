@@ -32,7 +32,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, filter::FilterExt};
 
 use crate::adapters;
-use crate::config::DataSource;
+use crate::config::{DataSource, OutputSettings};
 
 pub use exit::{EXIT_CODES, Exit, Failure};
 
@@ -173,6 +173,15 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 }
 
 /// The target of a source, for commands that only look at it.
+async fn open_output(
+    source: &DataSource,
+    output: &OutputSettings,
+) -> Result<Arc<dyn Store>, Failure> {
+    let region = adapters::stream_region(source);
+    let opened = adapters::open_output(&region, output, source.target().checksums).await;
+    opened.map_err(|error| Failure::new(error.code(), error.to_string()))
+}
+
 async fn open_target(source: &DataSource) -> Result<Arc<dyn Store>, Failure> {
     let opened = adapters::open_target(source).await;
     let store = opened.map_err(|error| Failure::new(error.code(), error.to_string()))?;

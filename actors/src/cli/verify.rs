@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
+use shardmill_engine::output::{OutputVerified, verify_output};
 use shardmill_engine::verify::{Verified, VerifyError, verify, verify_statistics};
 
 use super::output::{count, line};
-use super::{Exit, Failure, Json, Outcome, block_on, open_target, output};
+use super::{Exit, Failure, Json, Outcome, block_on, open_output, open_target, output};
 use crate::adapters::SystemHost;
 use crate::config::{DataSource, format_size};
+use crate::expressions;
 
 /// Between two lines of progress.
 const TELL_EVERY: Duration = Duration::from_secs(2);
@@ -24,7 +26,8 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 /// names: what a clean-up had to remove is a violation, the rest is counted. Ends at the first
 /// violation, with exit code 4. Changes nothing, and may run beside `shardmill run`. With
 /// `--statistics` it also makes the statistics of every commit anew from its files and compares them
-/// with those that are stored, and every hour and day with what it covers.
+/// with those that are stored, and every hour and day with what it covers. With `--outputs` it makes
+/// the rows of every commit of every output anew and compares them with those in its files.
 ///
 /// Example: shardmill verify source.toml --json
 #[derive(Args, Debug)]
@@ -36,6 +39,10 @@ pub struct Verify {
     /// Compare the stored statistics with the files, too
     #[arg(long)]
     statistics: bool,
+
+    /// Re-read the outputs, too, and compare their rows with what the source's commits give
+    #[arg(long)]
+    outputs: bool,
 
     #[command(flatten)]
     pub json: Json,
@@ -51,10 +58,25 @@ struct Report<'r> {
     verified: Verified,
 }
 
+/// What `verify --outputs --json` prints of each output.
+#[derive(Serialize)]
+struct OutputReport<'r> {
+    event: &'static str,
+    source: &'r str,
+    output: &'r str,
+    ok: bool,
+    #[serde(flatten)]
+    verified: OutputVerified,
+}
+
 impl Verify {
     pub fn run(&self) -> Outcome {
         let source = DataSource::from_file(&self.source)?;
         let verified = block_on(self.walk(&source))?;
+        let outputs = match self.outputs {
+            true => block_on(self.walk_outputs(&source))?,
+            false => Vec::new(),
+        };
         if self.json.json {
             let source = source.name();
             output::json_line(&Report {
@@ -66,7 +88,43 @@ impl Verify {
         } else {
             show(&source, &verified, self.statistics);
         }
+        for (output, verified) in outputs {
+            if self.json.json {
+                output::json_line(&OutputReport {
+                    event: "verify_output",
+                    source: source.name(),
+                    output: &output,
+                    ok: true,
+                    verified,
+                });
+            } else {
+                show_output(&output, &verified);
+            }
+        }
         Ok(Exit::Done)
+    }
+
+    /// Every output that there is.
+    async fn walk_outputs(
+        &self,
+        source: &DataSource,
+    ) -> Result<Vec<(String, OutputVerified)>, Failure> {
+        let store = open_target(source).await?;
+        let mut all = Vec::new();
+        for settings in source.outputs() {
+            let target = open_output(source, settings).await?;
+            let host = Arc::new(SystemHost);
+            let store = Arc::clone(&store);
+            let mut quiet = |_: &OutputVerified| ();
+            let verified = verify_output(store, target, host, &expressions::make, &mut quiet);
+            let verified = verified.await.map_err(|error| {
+                let mut failure = failure(error);
+                failure.message = format!("output {}: {}", settings.name, failure.message);
+                failure
+            })?;
+            all.push((settings.name.clone(), verified));
+        }
+        Ok(all)
     }
 
     async fn walk(&self, source: &DataSource) -> Result<Verified, Failure> {
@@ -98,6 +156,31 @@ fn failure(error: VerifyError) -> Failure {
         failure.exit = Exit::Violation;
     }
     failure
+}
+
+fn show_output(output: &str, verified: &OutputVerified) {
+    line(&format!(
+        "{output}: the output holds what the source's commits give."
+    ));
+    let rows = [
+        ("commits", verified.commits),
+        ("files", verified.files),
+        ("rows", verified.rows),
+        ("rows of the source", verified.source_rows),
+    ];
+    for (what, number) in rows {
+        line(&format!("  {:>15}  {what}", count(number)));
+    }
+    let others = [
+        (
+            "commits that were not compared, as retention has passed them",
+            verified.unchecked_commits,
+        ),
+        ("files that no commit names", verified.unnamed_files),
+    ];
+    for (what, number) in others.into_iter().filter(|(_, number)| *number > 0) {
+        line(&format!("  {:>15}  {what}", count(number)));
+    }
 }
 
 fn show(source: &DataSource, verified: &Verified, statistics: bool) {

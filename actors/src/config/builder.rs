@@ -14,6 +14,7 @@ use shardmill_engine::parquet::Compression;
 use shardmill_engine::types::{TimestampMs, WindowLength};
 
 use super::document::Values;
+use super::outputs::OutputOptions;
 use super::problem::{ConfigError, Report};
 use super::reference::{self, SECTIONS};
 use super::registry::ConfluentSettings;
@@ -40,6 +41,7 @@ use super::value::{Kind, Raw, StartFrom, Value};
 pub struct DataSourceBuilder {
     settings: Vec<Entry>,
     connections: Vec<String>,
+    outputs: u64,
     window_length: WindowLength,
 }
 
@@ -65,6 +67,7 @@ impl DataSourceBuilder {
         let builder = Self {
             settings: Vec::new(),
             connections: Vec::new(),
+            outputs: 0,
             window_length: WindowLength::MINUTE,
         };
         builder.text("name", name)
@@ -363,6 +366,45 @@ impl DataSourceBuilder {
     /// Most frequent values that are kept of a field.
     pub fn statistics_top_values(self, values: usize) -> Self {
         self.number("statistics.top_values", values as u64)
+    }
+
+    /// An output: what is committed, with chosen columns and rows, on a target of its own.
+    pub fn output(mut self, output: &OutputOptions) -> Self {
+        let place = self.outputs;
+        self.outputs += 1;
+        let duration =
+            |time: Duration| Setting::Number(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let text = |text: &Option<String>| text.clone().map(Setting::Text);
+        let connection = format!("output-{place}");
+        let named = output.connection.as_ref().map(|_| connection.clone());
+        let settings = [
+            ("name", Some(Setting::Text(output.name.clone()))),
+            ("url", Some(Setting::Text(output.url.clone()))),
+            ("connection", named.map(Setting::Text)),
+            (
+                "from",
+                output.from.map(|from| Setting::Value(Value::Start(from))),
+            ),
+            ("format", text(&output.format)),
+            ("compression", text(&output.compression)),
+            ("columns", output.columns.clone().map(Setting::Texts)),
+            ("filter", text(&output.filter)),
+            ("retention", output.retention.map(duration)),
+            ("max_lag", output.max_lag.map(duration)),
+        ];
+        let mut builder = self;
+        for (name, setting) in settings {
+            if let Some(setting) = setting {
+                let path = format!("output[{place}].{name}");
+                builder = builder.set_as(path, &format!("output.*.{name}"), setting);
+            }
+        }
+        if let Some(made) = &output.connection {
+            builder = builder.connection(&connection, made);
+        }
+        let many = builder.outputs;
+        builder.settings.retain(|entry| entry.path != "output");
+        builder.value("output", Value::Number(many))
     }
 
     /// Memory for everything that is read and not yet on the target, in bytes.

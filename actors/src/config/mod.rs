@@ -11,6 +11,7 @@ mod definition;
 mod document;
 mod environment;
 mod memory;
+mod outputs;
 mod problem;
 mod protobuf;
 pub mod reference;
@@ -27,6 +28,7 @@ pub use memory::{
     FETCH_BYTES, FETCH_EXPANSION, LIFETIME_STATISTICS, MAX_OPEN_WINDOWS, MIN_OPEN_WINDOWS,
     MemoryPlan, OPEN_FILES, UNSENT_PART_BYTES,
 };
+pub use outputs::{OUTPUT_BYTES, OutputOptions, OutputSettings};
 pub(crate) use problem::nearest;
 pub use problem::{At, ConfigError, Problem};
 pub use registry::{ConfluentSettings, RegistryCredentials, RegistrySettings, Secret};

@@ -107,7 +107,7 @@ impl Resolver<'_, '_> {
         self.wrong(MESSAGE, what, Some(help));
     }
 
-    fn wrong(&mut self, path: &str, message: String, help: Option<String>) {
+    pub(super) fn wrong(&mut self, path: &str, message: String, help: Option<String>) {
         let span = self.span(path);
         self.report
             .add("config.wrong_value", path, span, message, help);

@@ -5,12 +5,15 @@
 
 mod content;
 mod formats;
+mod outputs;
 mod shape;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 pub use self::content::{CONTENT_COMPRESSIONS, CONTENT_FORMATS};
 pub(super) use self::content::{ContentSection, NO_MEANING, SECTIONS};
+pub use self::outputs::{OUTPUT_COMPRESSIONS, OUTPUT_FORMATS};
 use super::value::Kind;
 
 /// What a key means when it is not written.
@@ -51,16 +54,18 @@ pub const COMPRESSIONS: &[&str] = &["zstd", "snappy", "lz4_raw", "gzip", "brotli
 /// What happens to files whose time is over.
 pub const RETENTION_MODES: &[&str] = &["delete", "soft"];
 
+/// The key of the name.
+const NAME: &[Key] = &[Key {
+    path: "name",
+    kind: Kind::Name,
+    default: Default::Required,
+    meaning: "Name of the data source. Files and state live under it on the target, so it \
+              stays the same for the life of the source.",
+    example: "\"clicks\"",
+}];
+
 /// The keys of what is read.
 const SOURCE: &[Key] = &[
-    Key {
-        path: "name",
-        kind: Kind::Name,
-        default: Default::Required,
-        meaning: "Name of the data source. Files and state live under it on the target, so it \
-                  stays the same for the life of the source.",
-        example: "\"clicks\"",
-    },
     Key {
         path: "kinesis.stream",
         kind: Kind::Stream,
@@ -370,7 +375,6 @@ const OUT: &[Key] = &[
 pub const PLANNED: &[(&str, &str)] = &[
     ("engine.serve", "the HTTP side"),
     ("lookup", "lookup tables"),
-    ("output", "outputs"),
 ];
 
 /// Other names that people know keys and sections by: where, the other name, ours.
@@ -402,9 +406,18 @@ const KNOWN_AS: &[(&str, &str, &str)] = &[
 
 /// Every key, in the order of the reference page.
 pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
-    [SOURCE, content::KEYS, shape::KEYS, formats::KEYS, OUT]
-        .into_iter()
-        .flatten()
+    [
+        NAME,
+        outputs::LIST,
+        SOURCE,
+        content::KEYS,
+        shape::KEYS,
+        formats::KEYS,
+        outputs::KEYS,
+        OUT,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The key of a pattern path (`connection.*.region`, not `connection.prod.region`).
@@ -419,6 +432,14 @@ pub(super) fn pattern(section: &str, name: &str) -> String {
     match !is_known(&exact) && is_known(&any) {
         true => any,
         false => exact,
+    }
+}
+
+/// The pattern path of a path: what stands in a list of tables has `*` for its place.
+pub(super) fn pattern_of(path: &str) -> Cow<'_, str> {
+    match (path.split_once('['), path.split_once(']')) {
+        (Some((list, _)), Some((_, rest))) => Cow::Owned(format!("{list}.*{rest}")),
+        _ => Cow::Borrowed(path),
     }
 }
 

@@ -113,6 +113,7 @@ fn other(key: &Key) -> String {
         ("kinesis.connection" | "target.connection", _) => "\"other\"".to_owned(),
         ("engine.memory_budget", _) => "\"300 MiB\"".to_owned(),
         ("parquet.compression", _) => "\"gzip\"".to_owned(),
+        ("output.*.connection", _) => "\"other\"".to_owned(),
         ("content.format", _) => "\"raw\"".to_owned(),
         ("kinesis.shards", Kind::Integer { max, .. }) => max.to_string(),
         ("content.regex.pattern", _) => "'(?<other>.)'".to_owned(),
@@ -131,7 +132,7 @@ fn other(key: &Key) -> String {
             words.find(|word| word != key.example).unwrap()
         }
         (_, Kind::Bool) => (key.example == "false").to_string(),
-        (_, Kind::Texts | Kind::AnyTexts) => "[\"other\"]".to_owned(),
+        (_, Kind::Texts | Kind::AnyTexts | Kind::Expressions) => "[\"other\"]".to_owned(),
         (_, Kind::Character { .. }) => "\"|\"".to_owned(),
         (_, Kind::StartFrom) => "\"start\"".to_owned(),
         (_, Kind::Time) => "\"2027-01-01T00:00:00Z\"".to_owned(),
@@ -320,11 +321,23 @@ fn every_default_is_allowed() {
             // As TOML it is read the same.
             let section = key.path.rsplit_once('.').map_or("", |(section, _)| section);
             let name = key.path.rsplit('.').next().unwrap();
-            let text = format!("[{section}]\n{name} = {}\n", key.kind.as_toml(text));
+            let value = key.kind.as_toml(text);
+            // What its table must have is missing there.
+            let (text, path, others) =
+                match section.strip_suffix(".*").filter(|s| find(s).is_some()) {
+                    Some(list) => {
+                        let text = format!("[[{list}]]\n{name} = {value}\n");
+                        (text, format!("{list}[0].{name}"), true)
+                    }
+                    None => {
+                        let text = format!("[{section}]\n{name} = {value}\n");
+                        (text, key.path.to_owned(), false)
+                    }
+                };
             let mut report = Report::new("t", &text);
             let values = Values::read(&text, &|_| None, &mut report);
             assert!(
-                report.is_empty() && values.get(key.path).is_some(),
+                (others || report.is_empty()) && values.get(&path).is_some(),
                 "{text}"
             );
         }

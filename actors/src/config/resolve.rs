@@ -10,6 +10,7 @@ use shardmill_engine::types::{TimestampMs, WindowLength};
 use super::consumer::ConsumerId;
 use super::document::Values;
 use super::memory::{MIN_OPEN_WINDOWS, MemoryPlan};
+use super::outputs::OUTPUT_BYTES;
 use super::problem::{Report, nearest};
 use super::reference::{self, Default, Key};
 use super::source::{
@@ -37,9 +38,11 @@ pub(super) fn resolve(
         .zip(lanes)
         .and_then(|(shards, lanes)| resolver.lanes(shards, lanes));
     let statistics = resolver.statistics();
+    let outputs = resolver.outputs(name.as_deref(), target.as_ref(), parquet.as_ref(), folder);
+    let many = outputs.as_ref().map_or(0, Vec::len);
     let engine = parallel
         .zip(statistics.as_ref())
-        .and_then(|(lanes, statistics)| resolver.engine(lanes, statistics));
+        .and_then(|(lanes, statistics)| resolver.engine(lanes, statistics, many));
     Some(DataSource {
         name: name?,
         kinesis: kinesis?,
@@ -47,6 +50,7 @@ pub(super) fn resolve(
         target: target?,
         parquet: parquet?,
         statistics: statistics?,
+        outputs: outputs?,
         engine: engine?,
         window_length: WindowLength::MINUTE,
     })
@@ -64,7 +68,7 @@ impl Resolver<'_, '_> {
         if let Some(given) = self.values.get(path) {
             return Some(given.value.clone());
         }
-        let key = reference::find(path)?;
+        let key = reference::find(&reference::pattern_of(path))?;
         match key.default {
             Default::Value(text) => key.kind.parse(text).ok(),
             Default::Required | Default::Unset(_) => None,
@@ -183,22 +187,7 @@ impl Resolver<'_, '_> {
 
     fn target(&mut self, folder: Option<&Path>) -> Option<TargetSettings> {
         let text = self.text("target.url");
-        let url = text.and_then(|text| {
-            let url = parse_url(&text, folder);
-            if let Err(message) = &url {
-                let help = "write \"s3://BUCKET/PREFIX\" or a folder such as \"./lake\"".to_owned();
-                let span = self.span("target.url");
-                let message = format!("`target.url` {message}");
-                self.report.add(
-                    "config.wrong_value",
-                    "target.url",
-                    span,
-                    message,
-                    Some(help),
-                );
-            }
-            url.ok()
-        });
+        let url = text.and_then(|text| self.url("target.url", &text, folder));
         let connection = self.connection("target.connection")?;
         let execution_parallelism = self.small("target.execution_parallelism")?;
         let checksums = self.value("target.checksums") == Some(Value::Bool(true));
@@ -215,6 +204,24 @@ impl Resolver<'_, '_> {
                 _ => RetentionMode::Delete,
             },
         })
+    }
+
+    /// The place that a URL names.
+    pub(super) fn url(
+        &mut self,
+        path: &str,
+        text: &str,
+        folder: Option<&Path>,
+    ) -> Option<TargetUrl> {
+        let url = parse_url(text, folder);
+        if let Err(message) = &url {
+            let help = "write \"s3://BUCKET/PREFIX\" or a folder such as \"./lake\"".to_owned();
+            let span = self.span(path);
+            let message = format!("`{path}` {message}");
+            self.report
+                .add("config.wrong_value", path, span, message, Some(help));
+        }
+        url.ok()
     }
 
     /// The connection that `path` names; without one, the SDK's usual chain.
@@ -327,7 +334,12 @@ impl Resolver<'_, '_> {
         })
     }
 
-    fn engine(&mut self, lanes: u32, statistics: &StatisticsSettings) -> Option<EngineSettings> {
+    fn engine(
+        &mut self,
+        lanes: u32,
+        statistics: &StatisticsSettings,
+        outputs: usize,
+    ) -> Option<EngineSettings> {
         let path = "engine.memory_budget";
         let budget = self.number(path)?;
         let statistics = match statistics.real_time {
@@ -335,11 +347,19 @@ impl Resolver<'_, '_> {
             false => 0,
         };
         let raw_copy = self.value("target.store_raw_data") == Some(Value::Bool(true));
-        let memory = MemoryPlan::new(budget, lanes, statistics, raw_copy);
+        let for_outputs = OUTPUT_BYTES.saturating_mul(outputs as u64);
+        let for_source = budget.saturating_sub(for_outputs);
+        let memory = MemoryPlan::new(for_source, lanes, statistics, raw_copy);
+        let memory = memory.map(|plan| MemoryPlan { budget, ..plan });
         if memory.is_none() {
-            let least = MemoryPlan::least(lanes, statistics, raw_copy);
+            let least = MemoryPlan::least(lanes, statistics, raw_copy) + for_outputs;
+            let with_outputs = match outputs {
+                0 => String::new(),
+                1 => format!(" and an output ({})", format_size(OUTPUT_BYTES)),
+                many => format!(" and {many} outputs ({} each)", format_size(OUTPUT_BYTES)),
+            };
             let message = format!(
-                "`{path}` is {}: with {lanes} lane{} it must be at least {}",
+                "`{path}` is {}: with {lanes} lane{}{with_outputs} it must be at least {}",
                 format_size(budget),
                 if lanes == 1 { "" } else { "s" },
                 format_size(least),

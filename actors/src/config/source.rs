@@ -14,6 +14,7 @@ use super::builder::DataSourceBuilder;
 use super::consumer::ConsumerId;
 use super::document::Values;
 use super::memory::MemoryPlan;
+use super::outputs::OutputSettings;
 use super::problem::{ConfigError, Report};
 use super::registry::RegistrySettings;
 use super::resolve::resolve;
@@ -29,6 +30,7 @@ pub struct DataSource {
     pub(super) target: TargetSettings,
     pub(super) parquet: ParquetOptions,
     pub(super) statistics: StatisticsSettings,
+    pub(super) outputs: Vec<OutputSettings>,
     pub(super) engine: EngineSettings,
     pub(super) window_length: WindowLength,
 }
@@ -306,6 +308,11 @@ impl DataSource {
     /// `[statistics]`: what is known about events.
     pub fn statistics(&self) -> &StatisticsSettings {
         &self.statistics
+    }
+
+    /// `[[output]]`: what goes elsewhere, too.
+    pub fn outputs(&self) -> &[OutputSettings] {
+        &self.outputs
     }
 
     /// What the process may use.

@@ -269,12 +269,113 @@ fn what_is_not_toml_is_shown_and_nothing_is_said_to_be_missing() {
 
 #[test]
 fn keys_that_are_still_to_come_say_so() {
-    for text in [
-        with("", "[[output]]\nname = \"x\""),
-        with("", "[[lookup]]\nname = \"x\""),
-    ] {
+    for text in [with("", "[[lookup]]\nname = \"x\"")] {
         assert_eq!(only_problem(&text).code, "config.not_yet", "{text}");
     }
+}
+
+const OUTPUT: &str = "[[output]]\nname = \"errors\"\nurl = \"./errors\"\n";
+
+#[test]
+fn an_output_has_the_defaults_of_the_reference() {
+    use shardmill_engine::output::{Definition, OutputFormat};
+
+    let source = DataSource::from_toml(&with("", OUTPUT)).unwrap();
+    let [output] = source.outputs() else {
+        panic!("one output: {:?}", source.outputs());
+    };
+    assert_eq!(output.name, "errors");
+    assert_eq!(output.from, StartFrom::Now);
+    assert_eq!(output.definition, Definition::default());
+    assert_eq!(output.retention, None);
+    assert_eq!(output.max_lag.as_secs(), 7 * 24 * 3_600);
+    let OutputFormat::Parquet(options) = &output.format else {
+        panic!("{:?}", output.format);
+    };
+    assert_eq!(options.compression, Compression::Zstd(1));
+    // What an output needs of the memory is set aside.
+    let without = DataSource::from_toml(&with("", "")).unwrap();
+    let windows = |source: &DataSource| source.engine().memory.max_open_windows;
+    assert!(windows(&source) < windows(&without));
+    assert_eq!(
+        source.engine().memory.budget,
+        without.engine().memory.budget
+    );
+}
+
+#[test]
+fn outputs_in_rust_are_those_in_toml() {
+    let options = OutputOptions {
+        format: Some("csv".into()),
+        compression: Some("zstd".into()),
+        columns: Some(vec!["user.id".into(), "lower(path) AS path".into()]),
+        filter: Some("status >= 500 AND path <> '$x'".into()),
+        retention: Some(Duration::from_secs(3_600)),
+        max_lag: Some(Duration::from_secs(60)),
+        from: Some(StartFrom::Start),
+        connection: Some(Connection {
+            region: Some("eu-west-1".into()),
+            ..Connection::default()
+        }),
+        ..OutputOptions::new("errors", "s3://lake/errors")
+    };
+    let built = DataSource::builder("clicks")
+        .stream("clickstream")
+        .target("s3://lake/events")
+        .output(&options)
+        .output(&OutputOptions::new("all", "./all"))
+        .build()
+        .unwrap();
+    let text = with(
+        "",
+        "[[output]]\nname = \"errors\"\nurl = \"s3://lake/errors\"\nconnection = \"eu\"\n\
+         format = \"csv\"\ncompression = \"zstd\"\nfrom = \"start\"\n\
+         columns = [\"user.id\", \"lower(path) AS path\"]\n\
+         filter = \"status >= 500 AND path <> '$x'\"\nretention = \"1 h\"\nmax_lag = \"1 min\"\n\
+         [[output]]\nname = \"all\"\nurl = \"./all\"\n\
+         [connection.eu]\nregion = \"eu-west-1\"\n",
+    );
+    let read = DataSource::from_toml(&text).unwrap();
+    assert_eq!(built.outputs(), read.outputs());
+    let again = DataSource::from_toml(&built.to_toml()).unwrap();
+    assert_eq!(again, built);
+}
+
+#[test]
+fn what_is_wrong_with_outputs_is_shown_where_it_stands() {
+    for (more, code, line) in [
+        ("filter = \"status >=\"\n", "config.expression", 10),
+        ("columns = [\"a\", \"lower(b)\"]\n", "config.expression", 10),
+        ("columns = [\"a.id\", \"id\"]\n", "config.expression", 10),
+        ("columns = []\n", "config.wrong_value", 10),
+        (
+            "format = \"json\"\ncompression = \"snappy\"\n",
+            "config.wrong_value",
+            11,
+        ),
+        ("connection = \"none\"\n", "config.unknown_connection", 10),
+        (
+            "[[output]]\nname = \"errors\"\nurl = \"./e\"\n",
+            "config.wrong_value",
+            11,
+        ),
+    ] {
+        let problem = only_problem(&with("", &format!("{OUTPUT}{more}")));
+        assert_eq!(problem.code, code, "{more}");
+        assert_eq!(problem.at.unwrap().line, line, "{more}");
+    }
+    let own = "[[output]]\nname = \"clicks\"\nurl = \"s3://lake/events\"\n";
+    assert_eq!(only_problem(&with("", own)).key, "output[0].url");
+    let inside = "[[output]]\nname = \"data\"\nurl = \"s3://lake/events/clicks\"\n";
+    assert_eq!(only_problem(&with("", inside)).key, "output[0].url");
+    let memory = format!("{OUTPUT}[engine]\nmemory_budget = \"100 MiB\"\n");
+    let problem = only_problem(&with("", &memory));
+    assert_eq!(problem.code, "config.memory_budget");
+    assert!(
+        problem.message.contains("an output (64 MiB)"),
+        "{}",
+        problem.message
+    );
 }
 
 #[test]

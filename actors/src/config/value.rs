@@ -33,6 +33,8 @@ pub enum Kind {
     Texts,
     /// A list of texts, empty ones too.
     AnyTexts,
+    /// A list of texts, none of them empty, that are taken as they stand.
+    Expressions,
     /// A list of tables, each with the keys of the section below.
     Tables,
     /// `true` or `false`.
@@ -110,7 +112,7 @@ impl Kind {
                 let none = if optional { ", or \"\" for none" } else { "" };
                 format!("one character of ASCII that is no line end{none}")
             }
-            Kind::Texts | Kind::AnyTexts => "a list of texts".to_owned(),
+            Kind::Texts | Kind::AnyTexts | Kind::Expressions => "a list of texts".to_owned(),
             Kind::Tables => "a list of tables".to_owned(),
             Kind::Bool => "true or false".to_owned(),
             Kind::Name => {
@@ -170,7 +172,7 @@ impl Kind {
 
     /// Whether environment variables are put in.
     pub(super) fn is_filled(&self) -> bool {
-        !matches!(self, Kind::Verbatim(_))
+        !matches!(self, Kind::Verbatim(_) | Kind::Expressions)
     }
 
     /// Reads a value of TOML.
@@ -179,7 +181,12 @@ impl Kind {
             (Raw::Text { text, filled: true }, _) => self.parse(text),
             (
                 Raw::Text { filled: false, .. },
-                Kind::Integer { .. } | Kind::Bool | Kind::Texts | Kind::AnyTexts | Kind::Tables,
+                Kind::Integer { .. }
+                | Kind::Bool
+                | Kind::Texts
+                | Kind::AnyTexts
+                | Kind::Expressions
+                | Kind::Tables,
             ) => Err(Refusal::WrongType),
             (Raw::Text { text, .. }, _) => self.parse(text),
             (Raw::Integer(number), Kind::Integer { .. } | Kind::Size { .. }) => number
@@ -188,10 +195,12 @@ impl Kind {
                 .ok_or(Refusal::WrongValue),
             (Raw::Datetime(text), Kind::StartFrom | Kind::Time) => self.parse(text),
             (Raw::Bool(yes), Kind::Bool) => Ok(Value::Bool(*yes)),
-            (Raw::Texts(texts), Kind::Texts) => match texts.iter().any(String::is_empty) {
-                true => Err(Refusal::WrongValue),
-                false => Ok(Value::Texts(texts.clone())),
-            },
+            (Raw::Texts(texts), Kind::Texts | Kind::Expressions) => {
+                match texts.iter().any(String::is_empty) {
+                    true => Err(Refusal::WrongValue),
+                    false => Ok(Value::Texts(texts.clone())),
+                }
+            }
             (Raw::Texts(texts), Kind::AnyTexts) => Ok(Value::Texts(texts.clone())),
             _ => Err(Refusal::WrongType),
         }
@@ -215,6 +224,7 @@ impl Kind {
             Kind::AnyTexts => Some(Value::Texts(text.split(',').map(str::to_owned).collect())),
             // How many there are; their keys are values of their own.
             Kind::Tables => None,
+            Kind::Expressions => (!text.is_empty()).then(|| Value::Texts(vec![text.to_owned()])),
             Kind::Bool => text.parse().ok().map(Value::Bool),
             // One text from the environment is a list of one, or several between commas.
             Kind::Texts => {

@@ -1,6 +1,7 @@
 //! A data source as a configuration file: every key that it can have, with its meaning; what is not
 //! as it is by default is written, the rest are comments.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use shardmill_engine::decode::ContentOptions;
 use shardmill_engine::parquet::Compression;
 use shardmill_engine::types::TimestampMs;
 
+use super::outputs::{OutputSettings, compression_word};
 use super::reference::{self, Default as KeyDefault, Key, SECTIONS};
 use super::registry::RegistrySettings;
 use super::source::{Connection, DataSource, TargetUrl};
@@ -54,7 +56,7 @@ impl DataSource {
             write_key(&mut text, key, &values);
         }
         for (name, connection) in self.connections() {
-            write_connection(&mut text, name, connection);
+            write_connection(&mut text, &name, connection);
         }
         text
     }
@@ -93,12 +95,14 @@ impl DataSource {
         put("kinesis.shards", kinesis.shards.into());
         put("kinesis.accept_gap", kinesis.accept_gap.into());
         for (name, _) in self.connections() {
-            let section = match name {
+            let section = match &*name {
                 STREAM => "kinesis",
                 GLUE => "content.avro_glue",
-                _ => "target",
+                TARGET => "target",
+                // Its own table names it.
+                _ => continue,
             };
-            put(&format!("{section}.connection"), name.into());
+            put(&format!("{section}.connection"), (*name).into());
         }
         let content = &self.content;
         let options = &content.options;
@@ -166,6 +170,11 @@ impl DataSource {
             );
         }
         values.retain(|path, value| !is_default(path, value));
+        if !self.outputs.is_empty() {
+            let outputs = self.outputs.iter().enumerate().map(output_table);
+            let outputs: Vec<String> = outputs.collect();
+            values.insert("output".to_owned(), format!("[{}]", outputs.join(", ")));
+        }
         values
     }
 
@@ -196,7 +205,7 @@ impl DataSource {
     }
 
     /// The connections, each with the name that it gets.
-    fn connections(&self) -> impl Iterator<Item = (&'static str, &Connection)> {
+    fn connections(&self) -> impl Iterator<Item = (Cow<'static, str>, &Connection)> {
         // The region of the stream stands in its own section.
         let stream = &self.kinesis.connection;
         let apart = Connection {
@@ -211,8 +220,48 @@ impl DataSource {
             _ => None,
         };
         let glue = glue.filter(|(_, glue)| **glue != Connection::default());
-        stream.into_iter().chain(target).chain(glue)
+        let own = stream.into_iter().chain(target).chain(glue);
+        let outputs = self.outputs.iter().enumerate();
+        let outputs = outputs
+            .map(|(place, output)| (connection_of(place).into(), &output.connection))
+            .filter(|(_, connection)| **connection != Connection::default());
+        own.map(|(name, connection)| (name.into(), connection))
+            .chain(outputs)
     }
+}
+
+/// The name that the connection of an output gets.
+fn connection_of(place: usize) -> String {
+    format!("output-{place}")
+}
+
+/// An output as a table of TOML on one line.
+fn output_table((place, output): (usize, &OutputSettings)) -> String {
+    let millis = |time: Duration| Json::from(format!("{} ms", time.as_millis()));
+    let connection = output.connection != Connection::default();
+    let definition = &output.definition;
+    let values = [
+        ("name", Some(output.name.as_str().into())),
+        ("url", Some(url(&output.url).into())),
+        (
+            "connection",
+            connection.then(|| connection_of(place).into()),
+        ),
+        ("from", Some(start(output.from).into())),
+        ("format", Some(output.format.word().into())),
+        ("compression", Some(compression_word(&output.format).into())),
+        ("columns", definition.columns.clone().map(Json::from)),
+        ("filter", definition.filter.clone().map(Json::from)),
+        ("retention", output.retention.map(millis)),
+        ("max_lag", Some(millis(output.max_lag))),
+    ];
+    let values = values.into_iter().filter_map(|(name, value)| {
+        let filled = reference::find(&format!("output.*.{name}"))?
+            .kind
+            .is_filled();
+        Some(format!("{name} = {}", toml(&value?, filled)))
+    });
+    format!("{{ {} }}", values.collect::<Vec<_>>().join(", "))
 }
 
 const STREAM: &str = "stream";

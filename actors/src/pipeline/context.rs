@@ -9,6 +9,7 @@ use shardmill_engine::budget::Budget;
 use shardmill_engine::ports::{Host, Store, Stream};
 
 use super::lifeline::FaultSender;
+use super::outputs::Holds;
 use super::schemas::Schemas;
 use super::settings::Settings;
 use super::workers::{DecodePlan, SourceKey, Workers};
@@ -32,6 +33,12 @@ pub(crate) struct SourceContext {
     pub faults: FaultSender,
     /// Counts how often a reader found no credit; lanes answer by encoding early.
     pub pressure: tokio::sync::watch::Sender<u64>,
+    /// What outputs have still to take.
+    pub holds: Holds,
+    /// The region of the stream, for buckets of outputs whose region nothing tells.
+    pub region: Option<String>,
+    /// Whether checksums of bodies are sent to S3 and checked.
+    pub checksums: bool,
     /// What decoders go by, once the source is open and that is decided.
     pub decided: OnceLock<Arc<DecodePlan>>,
 }

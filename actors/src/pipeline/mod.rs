@@ -1,7 +1,7 @@
 //! The actors of one data source, in the order of the data path.
 //!
 //! Kinesis -> [`shard_reader`] -> [`workers`] (decoding) -> [`lane`] -> [`window_writer`] and
-//! [`statistics`] -> [`uploader`] -> [`committer`] -> target; [`source`] supervises. No algorithm lives here: what is
+//! [`statistics`] -> [`uploader`] -> [`committer`] -> target; [`source`] supervises, and [`outputs`] take what is committed. No algorithm lives here: what is
 //! true is decided by `shardmill_engine`.
 
 mod clean_up;
@@ -13,6 +13,7 @@ mod lane;
 mod lifeline;
 mod lifetime;
 mod opening;
+mod outputs;
 mod reach;
 mod retention;
 mod rollups;
@@ -28,6 +29,7 @@ mod workers;
 pub(crate) use context::SourceContext;
 pub(crate) use lifeline::Fault;
 pub(crate) use opening::identity;
+pub(crate) use outputs::Holds;
 pub(crate) use reach::not_reached;
 pub(crate) use schemas::Schemas;
 pub(crate) use settings::{Finish, Settings, decode_plan, pane_limits};

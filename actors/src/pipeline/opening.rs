@@ -23,6 +23,7 @@ use crate::error::Error;
 pub(crate) struct Opened {
     pub record: SourceRecord,
     pub generation: Generation,
+    pub identity: Identity,
     pub logs: Vec<LaneLog>,
     pub listing: ShardList,
     pub cleanup: Option<Cleanup>,
@@ -109,6 +110,7 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Option<Opened>, 
     Ok(Some(Opened {
         record,
         generation,
+        identity,
         logs,
         listing,
         cleanup,

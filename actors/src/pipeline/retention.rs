@@ -131,7 +131,9 @@ async fn due(
     let length = context.settings.window_length;
     let age = i64::try_from(retention.keep.as_millis()).unwrap_or(i64::MAX);
     let now = context.host.now();
-    Ok(complete.map(|complete| older_than(length, age, now, complete, None)))
+    // Outputs that are behind hold it back, as long as they may.
+    let held = context.holds.first_held(now, age, length);
+    Ok(complete.map(|complete| older_than(length, age, now, complete, held)))
 }
 
 fn ended() -> Error {

@@ -10,7 +10,8 @@ use shardmill_engine::types::{TimestampMs, WindowLength};
 
 use super::workers::DecodePlan;
 use crate::config::{
-    ContentSettings, DataSource, MemoryPlan, RetentionMode, StartFrom, StatisticsSettings,
+    ContentSettings, DataSource, MemoryPlan, OutputSettings, RetentionMode, StartFrom,
+    StatisticsSettings,
 };
 
 /// The credit that a fetch takes: what its worst answer holds while it becomes columns.
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     pub decode: Arc<DecodePlan>,
     /// How files are written.
     pub parquet: ParquetOptions,
+    /// What goes elsewhere, too.
+    pub outputs: Vec<OutputSettings>,
     /// Bounds of statistics.
     pub statistics: PaneLimits,
     /// How often a lane without data commits its progress.
@@ -109,6 +112,7 @@ impl Settings {
                 ..decode_plan(source.content())
             }),
             parquet: source.parquet().clone(),
+            outputs: source.outputs().to_vec(),
             statistics: pane_limits(source.statistics()),
             progress_interval: window.min(minute),
             list_shards_interval: (window / 2).clamp(Duration::from_millis(500), minute / 2),

@@ -33,6 +33,7 @@ use super::lane::{EndClaim, Enter, Forget, Lane, LanePlan, OthersClosed};
 use super::lifeline::{Fault, Lifeline};
 use super::lifetime::{EndLifetime, Lifetime, MoreCommitted};
 use super::opening::{self, Opened};
+use super::outputs::Outputs;
 use super::retention::{EndRetention, Retention};
 use super::rollups::{CompleteThrough, EndRollups, Rollups};
 use super::settings::Finish;
@@ -89,6 +90,7 @@ pub(crate) struct Source {
     lifetime: Option<Addr<Lifetime>>,
     rollups: Option<Addr<Rollups>>,
     retention: Option<Addr<Retention>>,
+    outputs: Outputs,
     listing: bool,
     list_again: bool,
     /// Whether a listing has been taken in since the lanes were claimed.
@@ -121,6 +123,7 @@ impl Source {
             lifetime: None,
             rollups: None,
             retention: None,
+            outputs: Outputs::default(),
             listing: false,
             list_again: false,
             listed: false,
@@ -133,6 +136,7 @@ impl Source {
         let Opened {
             record,
             generation,
+            identity,
             logs,
             listing,
             cleanup,
@@ -166,6 +170,8 @@ impl Source {
             let context = Arc::clone(&self.context);
             Retention::new(context, ctx.address(), lifetime, log).start()
         });
+        self.outputs = Outputs::start(&self.context, &identity, generation);
+        self.outputs.committed(self.complete_through());
         self.clean_up = cleanup
             .map(|cleanup| CleanUp::new(Arc::clone(&self.context), ctx.address(), cleanup).start());
         let every = self.context.settings.list_shards_interval;
@@ -426,6 +432,7 @@ impl Source {
                 let _ = rollups.send(EndRollups).await;
             });
         }
+        self.outputs.end();
         self.lifeline.cut();
         ctx.stop();
     }

@@ -5,9 +5,9 @@
 //! thread's decoders.
 //! Receives: payload batches, encoders, computations. Emits: the answer, through the job's own
 //! oneshot.
-//! Bound: three crossbeam channels of [`QUEUE`] jobs a thread; who finds them full waits without
+//! Bound: four crossbeam channels of [`QUEUE`] jobs a thread; who finds them full waits without
 //! blocking its actor. Encoding goes first and decoding last, because what is encoded and counted
-//! gives credit back.
+//! gives credit back; behind all of them comes the work of outputs, but for one job in [`SHARE`].
 //! On failure: a decoder answers a panic with rejects; a panic of any other work drops the answer,
 //! which whoever waits for it reports as a fault of the lane.
 
@@ -18,10 +18,12 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
+use futures::future::BoxFuture;
 use shardmill_engine::budget::Budget;
 use shardmill_engine::decode::avro::SchemaLookup;
 use shardmill_engine::decode::{ContentOptions, DecodeLimits, Decoder, HashKey, Undecoded};
 use shardmill_engine::parquet::{EncodeError, FileChunk, WindowEncoder};
+use shardmill_engine::ports::Compute;
 use shardmill_engine::types::{DecodedBatch, PayloadBatch};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -29,6 +31,10 @@ use super::schemas::Schemas;
 
 /// Jobs of each kind that may wait for a thread.
 const QUEUE: usize = 4;
+
+/// After so many jobs of other kinds one of the background goes first, so that outputs get on while
+/// the source catches up.
+const SHARE: u32 = 16;
 
 /// Which source a decode job is from: a thread keeps one decoder for each, since a decoder learns
 /// the shape of what it sees.
@@ -80,9 +86,11 @@ pub(crate) struct Workers {
     decode: Sender<DecodeJob>,
     encode: Sender<EncodeJob>,
     compute: Sender<ComputeJob>,
+    background: Sender<ComputeJob>,
     decode_slots: Arc<Semaphore>,
     encode_slots: Arc<Semaphore>,
     compute_slots: Arc<Semaphore>,
+    background_slots: Arc<Semaphore>,
     _threads: Vec<JoinHandle<()>>,
 }
 
@@ -93,18 +101,23 @@ impl Workers {
         let (decode, decode_jobs) = bounded(capacity);
         let (encode, encode_jobs) = bounded(capacity);
         let (compute, compute_jobs) = bounded(capacity);
+        let (background, background_jobs) = bounded(capacity);
         let decode_slots = Arc::new(Semaphore::new(capacity));
         let encode_slots = Arc::new(Semaphore::new(capacity));
         let compute_slots = Arc::new(Semaphore::new(capacity));
+        let background_slots = Arc::new(Semaphore::new(capacity));
         let mut handles = Vec::with_capacity(threads);
         for number in 0..threads {
             let worker = Worker {
                 decode_jobs: decode_jobs.clone(),
                 encode_jobs: encode_jobs.clone(),
                 compute_jobs: compute_jobs.clone(),
+                background_jobs: background_jobs.clone(),
                 decode_slots: Arc::clone(&decode_slots),
                 encode_slots: Arc::clone(&encode_slots),
                 compute_slots: Arc::clone(&compute_slots),
+                background_slots: Arc::clone(&background_slots),
+                others: 0,
                 budget: budget.clone(),
                 decoders: HashMap::new(),
             };
@@ -115,9 +128,11 @@ impl Workers {
             decode,
             encode,
             compute,
+            background,
             decode_slots,
             encode_slots,
             compute_slots,
+            background_slots,
             _threads: handles,
         })
     }
@@ -178,9 +193,41 @@ impl Workers {
         answered.await.ok()
     }
 
+    /// The threads for what may wait for everything else.
+    pub(crate) fn background(self: &Arc<Self>) -> Background {
+        Background(Arc::clone(self))
+    }
+
     /// Jobs that wait for a thread: (decode, encode, anything else).
     pub(crate) fn queued(&self) -> (usize, usize, usize) {
         (self.decode.len(), self.encode.len(), self.compute.len())
+    }
+}
+
+/// The worker threads, for work that comes behind all other.
+pub(crate) struct Background(Arc<Workers>);
+
+impl Compute for Background {
+    fn run(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
+        let workers = Arc::clone(&self.0);
+        Box::pin(async move {
+            let Ok(slot) = workers.background_slots.acquire().await else {
+                return;
+            };
+            slot.forget();
+            let (done, is_done) = oneshot::channel();
+            let job = ComputeJob(Box::new(move || {
+                // Nobody waits when the output has ended.
+                if !done.is_closed() {
+                    work();
+                    let _ = done.send(());
+                }
+            }));
+            if workers.background.try_send(job).is_ok() {
+                // The answer goes with what panicked.
+                let _ = is_done.await;
+            }
+        })
     }
 }
 
@@ -188,9 +235,13 @@ struct Worker {
     decode_jobs: Receiver<DecodeJob>,
     encode_jobs: Receiver<EncodeJob>,
     compute_jobs: Receiver<ComputeJob>,
+    background_jobs: Receiver<ComputeJob>,
     decode_slots: Arc<Semaphore>,
     encode_slots: Arc<Semaphore>,
     compute_slots: Arc<Semaphore>,
+    background_slots: Arc<Semaphore>,
+    /// Jobs since the last one of the background.
+    others: u32,
     budget: Budget,
     decoders: HashMap<SourceKey, Decoder>,
 }
@@ -198,6 +249,13 @@ struct Worker {
 impl Worker {
     fn run(mut self) {
         loop {
+            if self.others >= SHARE {
+                self.others = 0;
+                if let Ok(job) = self.background_jobs.try_recv() {
+                    self.in_background(job);
+                }
+            }
+            self.others += 1;
             select_biased! {
                 recv(self.encode_jobs) -> job => match job {
                     Ok(job) => self.encode(job),
@@ -209,6 +267,10 @@ impl Worker {
                 },
                 recv(self.decode_jobs) -> job => match job {
                     Ok(job) => self.decode(job),
+                    Err(_) => return,
+                },
+                recv(self.background_jobs) -> job => match job {
+                    Ok(job) => self.in_background(job),
                     Err(_) => return,
                 },
             }
@@ -245,6 +307,13 @@ impl Worker {
         // Nobody waits for the answer when the claim has ended; the batch is dropped then.
         let micros = micros_since(begun);
         let _ = answer.send(decoded.map(|batch| Decoded { batch, micros }));
+    }
+
+    fn in_background(&mut self, ComputeJob(work): ComputeJob) {
+        self.background_slots.add_permits(1);
+        self.others = 0;
+        // Whoever waits finds the answer missing.
+        let _ = catch_unwind(AssertUnwindSafe(work));
     }
 
     fn compute(&mut self, ComputeJob(work): ComputeJob) {

@@ -1,6 +1,7 @@
 //! Tries everything that a data source needs of its stream, its target and its schema registry, and
 //! says what is missing. This is what `shardmill check` runs.
 
+mod outputs;
 mod registry;
 mod stream;
 mod target;
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use crate::permissions::Right;
 
+pub use outputs::probe_outputs;
 pub use registry::probe_registry;
 pub use stream::{probe_fan_out, probe_stream};
 pub use target::probe_target;
@@ -23,6 +25,8 @@ pub enum Side {
     Target,
     /// The registry that has the schemas of payloads.
     Registry,
+    /// The outputs.
+    Output,
 }
 
 /// How a step went.

@@ -43,7 +43,7 @@ pub use guard::Guard;
 pub use lane::{LaneClaimer, LaneLog};
 pub(crate) use load::read_lanes;
 pub use objects::parse;
-pub(crate) use objects::{Objects, Put};
+pub(crate) use objects::{Objects, Put, to_json};
 pub use preview::{PreviewRecord, put_preview, read_preview};
 pub use record::{
     CaughtUp, Checkpoint, Cleaned, Commit, Cut, DataFile, EndedClaim, Entered, Entry, EntryBody,

@@ -103,7 +103,7 @@ fn twenty_digits(digits: &str) -> Option<u64> {
     ours.then(|| digits.parse().ok()).flatten()
 }
 
-fn numbered(folder: &str, number: u64) -> String {
+pub(crate) fn numbered(folder: &str, number: u64) -> String {
     format!("{folder}{number:020}{JSON}")
 }
 

@@ -1,5 +1,6 @@
 //! Reading and putting objects of the log with retries, and their JSON with its version.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -97,10 +98,40 @@ impl Objects {
             .map_err(LogError::Target)
     }
 
+    /// Reads a range of bytes of an object; `None` where there is no such object (any more).
+    pub(crate) async fn get_range(
+        &self,
+        name: &str,
+        range: Range<u64>,
+    ) -> Result<Option<Bytes>, LogError> {
+        loop {
+            // A target refuses what is not there as it refuses what is forbidden.
+            let read = self.starting_again();
+            let read = read.retry(name, |store| store.get_range(name, range.clone()));
+            let error = match read.await {
+                Ok(bytes) => return Ok(Some(bytes)),
+                Err(error) => error,
+            };
+            if !self.exists(name).await? {
+                return Ok(None);
+            }
+            if self.refusal_is_final {
+                return Err(LogError::Target(error));
+            }
+            tracing::warn!(object = name, %error, "the target is asked again");
+            self.host.sleep(LONGEST_BACKOFF_MS).await;
+        }
+    }
+
     /// Whether an object is there.
     pub(crate) async fn exists(&self, name: &str) -> Result<bool, LogError> {
+        Ok(self.length(name).await?.is_some())
+    }
+
+    /// The length of an object; `None` where there is none.
+    pub(crate) async fn length(&self, name: &str) -> Result<Option<u64>, LogError> {
         let length = self.retry(name, |store| store.head(name)).await;
-        Ok(length.map_err(LogError::Target)?.is_some())
+        length.map_err(LogError::Target)
     }
 
     /// A page of a listing.
@@ -109,7 +140,17 @@ impl Objects {
         prefix: &str,
         after: Option<&str>,
     ) -> Result<ListPage, LogError> {
-        self.retry(prefix, |store| store.list(prefix, after, 1_000))
+        self.list_few(prefix, after, 1_000).await
+    }
+
+    /// A page of a listing with so many objects at most.
+    pub(crate) async fn list_few(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ListPage, LogError> {
+        self.retry(prefix, |store| store.list(prefix, after, limit))
             .await
             .map_err(LogError::Target)
     }

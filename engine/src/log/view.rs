@@ -35,6 +35,15 @@ pub struct LaneView {
     pub tail: Vec<(u64, Entry)>,
 }
 
+impl SourceView {
+    /// Windows up to this one are expired: the highest mark of all lanes.
+    pub fn expired_through(&self) -> Option<Window> {
+        let lanes = self.lanes.iter();
+        let marks = lanes.map(|lane| lane.fold.folded.state.expired_through);
+        marks.max().flatten()
+    }
+}
+
 /// Reads a source; `None` if the target holds none.
 ///
 /// # Errors

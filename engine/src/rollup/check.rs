@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::collect::expired_through;
 use super::covers::Stretch;
 use super::shelf::Shelf;
 use super::{Archive, CommitPane, logs};
-use crate::log::{LogError, names, read_state};
+use crate::log::{LogError, SourceView, names, read_state};
 use crate::statistics::Pane;
 use crate::types::{Level, Window};
 
@@ -50,7 +49,7 @@ impl Archive {
 async fn expired_now(shelf: &Shelf) -> Result<Option<Window>, LogError> {
     let (store, host) = (Arc::clone(&shelf.store), Arc::clone(&shelf.host));
     let view = read_state(store, host).await?;
-    Ok(view.as_ref().and_then(expired_through))
+    Ok(view.as_ref().and_then(SourceView::expired_through))
 }
 
 /// Whether a window of a roll-up is expired.

@@ -73,7 +73,7 @@ async fn collect_as_of(
     windows: Range<Window>,
     limit: &Reach,
 ) -> Result<Found, RollupError> {
-    let expired = expired_through(view);
+    let expired = view.expired_through();
     let first = expired.map_or(windows.start, |expired| windows.start.max(expired.next()));
     let mut collector = Collector {
         shelf,
@@ -100,13 +100,6 @@ async fn collect_as_of(
         expired_through: expired,
         complete_through: view.complete_through,
     })
-}
-
-/// Windows up to this one are expired: the highest mark of all lanes.
-pub(super) fn expired_through(view: &SourceView) -> Option<Window> {
-    let lanes = view.lanes.iter();
-    let marks = lanes.map(|lane| lane.fold.folded.state.expired_through);
-    marks.max().flatten()
 }
 
 impl Collector<'_> {

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::collect::expired_through;
 use super::covers::{Cover, Reach, RollupRecord, Stretch};
 use super::plan::{Hour, Pending};
 use super::shelf::Shelf;
@@ -114,7 +113,7 @@ impl Roller {
         done: &mut RolledUp,
     ) -> Result<(), RollupError> {
         let mut pending = self.pending(view, &place.reach).await?;
-        let expired = expired_through(view);
+        let expired = view.expired_through();
         while let Some(hour) = pending.next_hour(&place.reach, place.floor, complete) {
             place.floor = Some(hour.number + 1);
             place.reach = Reach::to_end_of(&hour.covers);

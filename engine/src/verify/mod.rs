@@ -14,7 +14,7 @@ mod files;
 mod history;
 mod leftovers;
 mod raw;
-mod reading;
+pub(crate) mod reading;
 mod rows;
 mod statistics;
 mod violation;

@@ -16,7 +16,7 @@ pub struct Violation {
 }
 
 impl Violation {
-    pub(super) fn new(code: &'static str, object: &str, detail: String) -> Self {
+    pub(crate) fn new(code: &'static str, object: &str, detail: String) -> Self {
         let object = object.to_owned();
         Self {
             code,

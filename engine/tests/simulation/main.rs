@@ -8,6 +8,7 @@ mod executor;
 mod host;
 mod lane_model;
 mod model_stream;
+mod outputs;
 mod pipeline;
 mod process;
 mod protocol;

@@ -1,5 +1,6 @@
 //! `shardmill inspect`: what is on the target, read from its log alone.
 
+mod outputs;
 mod report;
 
 use std::path::PathBuf;
@@ -68,7 +69,11 @@ impl Inspect {
             false => report::newest_windows(&store, &view, self.windows).await?,
         };
         let preview = report::preview(&store, &host, &view).await?;
-        Ok(report::report(&view, target, windows, preview, host.now()))
+        let outputs = outputs::read(source, &view, &host).await?;
+        let now = host.now();
+        Ok(report::report(
+            &view, target, windows, preview, outputs, now,
+        ))
     }
 }
 
@@ -102,6 +107,10 @@ fn show(report: &Report) {
     if !report.kinesis_shards.is_empty() {
         line("\nKinesis shards");
         show_shards(&report.kinesis_shards);
+    }
+    if !report.outputs.is_empty() {
+        line("\nOutputs");
+        outputs::show(&report.outputs);
     }
     if let Some(preview) = &report.preview {
         show_preview(preview);

@@ -36,6 +36,8 @@ pub struct Report {
     pub lag_ms: Option<i64>,
     pub lanes: Vec<LaneReport>,
     pub kinesis_shards: Vec<ShardReport>,
+    /// The outputs that the configuration names.
+    pub outputs: Vec<OutputReport>,
     /// The newest windows with files, oldest first.
     pub windows: Vec<WindowReport>,
     /// The sum of `windows`.
@@ -86,6 +88,26 @@ pub struct ShardReport {
     pub lag_ms: Option<i64>,
     pub current_window_ms: TimestampMs,
     pub parents: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct OutputReport {
+    pub output: String,
+    pub target: String,
+    pub format: String,
+    /// The number of the newest entry of its log; `null` before it is made.
+    pub entry: Option<u64>,
+    /// The generation that put it, and when.
+    pub generation: Option<u64>,
+    pub time_ms: Option<TimestampMs>,
+    /// It takes windows from here on; `null` takes all.
+    pub start_ms: Option<TimestampMs>,
+    /// It has everything of windows that end at or before this time.
+    pub complete_through_ms: Option<TimestampMs>,
+    /// How far that is behind what all lanes have closed.
+    pub lag_ms: Option<i64>,
+    /// Windows that end at or before this time are expired in it.
+    pub expired_through_ms: Option<TimestampMs>,
 }
 
 #[derive(Debug, Serialize)]
@@ -226,6 +248,7 @@ pub fn report(
     target: String,
     windows: Windows,
     preview: Option<Preview>,
+    outputs: Vec<OutputReport>,
     now: TimestampMs,
 ) -> Report {
     let length = view.source.window_length_ms;
@@ -265,6 +288,7 @@ pub fn report(
         lag_ms: kinesis_shards.iter().filter_map(|shard| shard.lag_ms).max(),
         lanes: lanes(view, length),
         kinesis_shards,
+        outputs,
         windows: windows.collect(),
         shown,
         preview,

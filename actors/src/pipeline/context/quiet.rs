@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::SourceContext;
 use crate::config::DataSource;
-use crate::pipeline::{Schemas, Settings, SourceKey, Workers};
+use crate::pipeline::{Holds, Schemas, Settings, SourceKey, Workers};
 use crate::progress::Meter;
 use crate::statistics::LiveView;
 
@@ -64,6 +64,9 @@ impl SourceContext {
             live: Arc::new(live),
             faults: mpsc::unbounded_channel().0,
             pressure: watch::Sender::new(0),
+            holds: Holds::default(),
+            region: None,
+            checksums: true,
             decided: OnceLock::new(),
         }
     }

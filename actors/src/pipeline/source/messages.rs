@@ -109,6 +109,7 @@ impl Handler<Committed> for Source {
         }
         self.lineage.committed(claim.lane, &commit);
         self.tell_statistics(ctx);
+        self.outputs.committed(self.complete_through());
         self.hand_out(ctx);
         self.close_idle_lanes(ctx);
         self.finish_if_read(ctx);
@@ -175,8 +176,13 @@ impl Handler<StopSource> for Source {
             .host
             .sleep(self.context.settings.stop_deadline.as_millis() as u64);
         let name = self.context.settings.name.clone();
+        let outputs = self.outputs.finisher();
         let stopped = async move {
-            let all = join_all(stops);
+            // Outputs take what the lanes commit last.
+            let all = Box::pin(async move {
+                join_all(stops).await;
+                outputs.finish().await;
+            });
             if let Either::Right(_) = select(all, deadline).await {
                 tracing::warn!(
                     source = %name,
