@@ -89,6 +89,8 @@ pub async fn run(plan: Plan, target: &Target) -> Aftermath {
         target: target.url(),
         s3: target.endpoint(),
         shards: 4,
+        // Enough for the most lanes that a start may choose.
+        memory_mib: 320,
         raw_copy: plan.raw_copy,
         ..SourceFile::new(&plan.kinesis, stream.name(), folder.path())
     };

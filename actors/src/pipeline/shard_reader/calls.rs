@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use shardmill_engine::ports::{ShardFilter, StreamError};
+use shardmill_engine::ports::{Delivery, ShardFilter, StreamError};
 use shardmill_engine::source::{CursorOutput, CursorStep, ShardCursor};
 use shardmill_engine::types::KinesisShardId;
 use tokio::sync::watch;
@@ -29,7 +29,11 @@ pub(super) async fn perform(
         }
         CursorStep::Fetch { iterator, limit } => {
             let answer = context.stream.get_records(&iterator, limit).await;
-            note_failure(context, shard, "GetRecords", answer.as_ref().err());
+            let call = match context.stream.delivery() {
+                Delivery::Polled => "GetRecords",
+                Delivery::Pushed => "SubscribeToShard",
+            };
+            note_failure(context, shard, call, answer.as_ref().err());
             if answer.is_ok() {
                 context.meter.fetches.fetch_add(1, Ordering::Relaxed);
                 context
