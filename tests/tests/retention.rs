@@ -15,8 +15,8 @@ use shardmill_engine::types::WindowLength;
 use shardmill_tests::cli;
 use shardmill_tests::node::{KillAt, Node, NodeOptions, Phase};
 use shardmill_tests::scene::Scene;
-use shardmill_tests::servers::Ferrokinesis;
-use shardmill_tests::target::{Target, files_there};
+use shardmill_tests::servers::{Ferrokinesis, Moto};
+use shardmill_tests::target::{BUCKET, Target, files_there};
 use shardmill_tests::{numbered, paths, wait};
 
 const NODE: &str = env!("CARGO_BIN_EXE_node");
@@ -227,4 +227,83 @@ async fn what_is_expired_leaves_the_live_statistics() {
     handle.finished().await.unwrap();
     let opened = Statistics::open_with_store(&source, store).await.unwrap();
     assert_eq!(opened.now().unwrap().counts().rows, 0);
+}
+
+/// Waits until a node's newest progress has an output as wanted.
+async fn output(node: &mut Node, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    wait::until(what, PATIENCE, async || {
+        let ended = node.process().ended();
+        assert_eq!(ended, None, "{}", node.process().last_words());
+        let progress = node.progress().unwrap_or_default();
+        match &progress["outputs"]["late"] {
+            said if wanted(said) => Ok(said.clone()),
+            said => Err(said.to_string()),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn retention_waits_for_an_output_as_long_as_it_may_and_then_the_gap_is_named() {
+    let (_server, mut scene) = scene(Target::local()).await;
+    let moto = Moto::start().await;
+    moto.bucket(BUCKET).await;
+    scene.source.memory_mib = 512;
+    let late = |endpoint: &str, max_lag: &str| {
+        format!(
+            "[[output]]\nname = \"late\"\nurl = \"s3://{BUCKET}/late\"\nconnection = \"late\"\n\
+             from = \"start\"\nformat = \"json\"\nmax_lag = \"{max_lag}\"\n\
+             [connection.late]\nendpoint_url = \"{endpoint}\"\nregion = \"us-east-1\"\n"
+        )
+    };
+    // Nobody listens there.
+    let (here, away) = (moto.url(), "http://127.0.0.1:9");
+    scene.source.more = late(&here, "1 h");
+    scene.put(|events| events.plain(50)).await;
+    let mut node = Node::start(NODE, &options(&scene, false));
+    output(&mut node, "it has begun", |said| said["rows"] == 50).await;
+    assert!(node.stop(Duration::from_secs(45)).await.success());
+
+    // Its target is away: what it has not taken stays, however old.
+    scene.source.more = late(away, "1 h");
+    scene.put(|events| events.plain(40)).await;
+    let mut node = Node::start(NODE, &options(&scene, true));
+    committed(&mut node, 40).await;
+    output(&mut node, "it is stalled", |said| {
+        said["stalled"].is_string()
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(4 * KEEP_MS)).await;
+    let (_copy, source) = scene.target.source(&scene.source.name).await;
+    let there = files_there(&source);
+    assert!(there.iter().any(|name| name.starts_with("data/")));
+    node.kill().await;
+
+    // It is back: it takes the rest, and then that goes.
+    scene.source.more = late(&here, "1 h");
+    let mut node = Node::start(NODE, &options(&scene, true));
+    output(&mut node, "it has caught up", |said| said["rows"] == 40).await;
+    all_expired(&scene, &mut node).await;
+    assert!(node.stop(Duration::from_secs(45)).await.success());
+    let config = scene.config();
+    let config = config.to_str().expect("paths of tests are UTF-8");
+    let said = cli::report(SHARDMILL, &["verify", config, "--outputs", "--json"]);
+    let verified = said.last().expect("of the output");
+    assert_eq!(verified["rows"], 90, "{verified}");
+
+    // It may not lag at all, and is away again: retention goes on without it.
+    scene.source.more = late(away, "0 s");
+    scene.put(|events| events.plain(30)).await;
+    let mut node = Node::start(NODE, &options(&scene, true));
+    committed(&mut node, 30).await;
+    all_expired(&scene, &mut node).await;
+    node.kill().await;
+
+    scene.source.more = late(&here, "1 h");
+    scene.put(|events| events.plain(20)).await;
+    let mut node = Node::start(NODE, &options(&scene, false));
+    let failed = output(&mut node, "it has failed", |said| said["state"] == "failed").await;
+    assert_eq!(failed["code"], "output.gap", "{failed}");
+    committed(&mut node, 20).await;
+    assert!(node.stop(Duration::from_secs(45)).await.success());
 }

@@ -165,7 +165,9 @@ fn changes_the_data_source(key: &Key, entries: &Entries) {
     let goes = |path: &str| {
         let mut meaningless = NO_MEANING.iter();
         meaningless.any(|(other, by, word)| *other == path && *by == key.path && *word == value)
-            || (key.path == "content.format" && path.matches('.').count() > 1)
+            || (key.path == "content.format"
+                && path.starts_with("content.")
+                && path.matches('.').count() > 1)
     };
     let mut entries = entries.clone();
     entries.retain(|(key, _)| key.path.starts_with("connection.") || !goes(key.path));

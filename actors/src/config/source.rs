@@ -290,6 +290,15 @@ impl DataSource {
         self
     }
 
+    /// The same with the place of an output as its target.
+    pub(crate) fn at_output(&self, output: &OutputSettings) -> Self {
+        let mut moved = self.clone();
+        moved.name.clone_from(&output.name);
+        moved.target.url = output.url.clone();
+        moved.target.connection = output.connection.clone();
+        moved
+    }
+
     /// What the payloads are.
     pub fn content(&self) -> &ContentSettings {
         &self.content

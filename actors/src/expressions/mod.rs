@@ -37,7 +37,7 @@ impl Problem {
 enum Column {
     Path(Pick),
     #[cfg(feature = "sql")]
-    Sql(sql::NamedExpression),
+    Sql(Box<sql::NamedExpression>),
 }
 
 impl Column {
@@ -46,9 +46,18 @@ impl Column {
             return Ok(Column::Path(pick));
         }
         #[cfg(feature = "sql")]
-        return sql::NamedExpression::parse(text).map(Column::Sql);
+        return sql::NamedExpression::parse(text).map(|named| Column::Sql(Box::new(named)));
         #[cfg(not(feature = "sql"))]
         Err(no_sql(text))
+    }
+
+    /// The path, if it is one.
+    fn pick(self) -> Option<Pick> {
+        match self {
+            Column::Path(pick) => Some(pick),
+            #[cfg(feature = "sql")]
+            Column::Sql(_) => None,
+        }
     }
 
     fn name(&self) -> &str {
@@ -117,11 +126,7 @@ pub(crate) fn make(definition: &Definition) -> Result<Arc<dyn RowTransform>, Tra
     });
     if plain && definition.filter.is_none() {
         let picks = columns.map(|columns| {
-            let picks = columns.into_iter().filter_map(|column| match column {
-                Column::Path(pick) => Some(pick),
-                #[cfg(feature = "sql")]
-                Column::Sql(_) => None,
-            });
+            let picks = columns.into_iter().filter_map(Column::pick);
             picks.collect()
         });
         return Ok(Arc::new(PlainTransform::new(picks)));

@@ -46,6 +46,17 @@ impl Policies {
                     policies.add(source, right.action, right.on, place, keys);
                 }
             }
+            // An output's place takes what a target takes.
+            for output in source
+                .outputs()
+                .iter()
+                .map(|output| source.at_output(output))
+            {
+                let of_target = RIGHTS.iter().filter(|right| is_of_target(right.on));
+                for right in of_target.filter(|right| right.needed.by(&output, keys)) {
+                    policies.add(&output, right.action, right.on, place, keys);
+                }
+            }
         }
         policies
     }
@@ -134,6 +145,14 @@ impl On {
             On::Roles => "Roles",
         }
     }
+}
+
+/// Whether a right is on the target, or on the role that reaches it.
+fn is_of_target(on: On) -> bool {
+    matches!(
+        on,
+        On::Listing | On::Bucket | On::Objects | On::BucketKey | On::Roles
+    )
 }
 
 /// Who makes the calls that a right is for.

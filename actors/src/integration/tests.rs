@@ -111,6 +111,41 @@ region = "eu-west-1"
 }
 
 #[test]
+fn outputs_have_the_rights_of_a_target_in_their_own_place() {
+    let text = r#"
+name = "clicks"
+[kinesis]
+stream = "clickstream"
+[content]
+format = "json"
+[target]
+url = "./lake"
+[[output]]
+name = "errors"
+url = "s3://elsewhere/out"
+connection = "writer"
+[connection.writer]
+role_arn = "arn:aws:iam::222222222222:role/writer"
+region = "eu-west-1"
+"#;
+    let policies = Policies::of(&[source(text)], &place(), &Keys::default());
+    let writer = Identity::Role {
+        arn: "arn:aws:iam::222222222222:role/writer".into(),
+        external_id: false,
+    };
+    let document = policies.document(&writer, &place());
+    assert_eq!(
+        statement(&document, "Objects")["Resource"],
+        json!(["arn:aws:s3:::elsewhere/out/errors/*"])
+    );
+    let document = policies.document(&Identity::Process, &place());
+    assert_eq!(
+        statement(&document, "Roles")["Resource"],
+        json!(["arn:aws:iam::222222222222:role/writer"])
+    );
+}
+
+#[test]
 fn names_that_are_arns_are_taken_as_they_stand() {
     let arn = "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/clickstream";
     let by_arn = source(&format!(

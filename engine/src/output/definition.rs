@@ -64,16 +64,21 @@ impl OutputFormat {
     }
 
     /// How names of its files end, without the first dot.
-    pub fn extension(&self) -> &'static str {
+    pub fn extension(&self) -> String {
+        let packed = match self {
+            OutputFormat::Json(packed) | OutputFormat::Csv(packed) => packed.ending(),
+            OutputFormat::Parquet(_) | OutputFormat::Avro(_) => "",
+        };
+        format!("{}{packed}", self.word())
+    }
+}
+
+impl TextCompression {
+    fn ending(self) -> &'static str {
         match self {
-            OutputFormat::Parquet(_) => "parquet",
-            OutputFormat::Json(TextCompression::None) => "json",
-            OutputFormat::Json(TextCompression::Gzip) => "json.gz",
-            OutputFormat::Json(TextCompression::Zstd) => "json.zst",
-            OutputFormat::Csv(TextCompression::None) => "csv",
-            OutputFormat::Csv(TextCompression::Gzip) => "csv.gz",
-            OutputFormat::Csv(TextCompression::Zstd) => "csv.zst",
-            OutputFormat::Avro(_) => "avro",
+            TextCompression::None => "",
+            TextCompression::Gzip => ".gz",
+            TextCompression::Zstd => ".zst",
         }
     }
 }

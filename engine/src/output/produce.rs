@@ -112,7 +112,7 @@ impl Producer<'_> {
         let length = log.record().window_length_ms;
         let number = log.head() + 1;
         let extension = self.format.extension();
-        let name = names::file(length, window, log.claim_number(), number, part, extension);
+        let name = names::file(length, window, log.claim_number(), number, part, &extension);
         let bytes = file.bytes.len() as u64;
         log.guard().await?;
         if log.objects().put(&name, file.bytes.clone()).await? == Put::Exists {
