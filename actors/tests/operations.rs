@@ -14,7 +14,7 @@ fn page() -> String {
 }
 
 /// What errors' codes begin with.
-const AREAS: [&str; 21] = [
+const AREAS: [&str; 23] = [
     "config",
     "connection",
     "stream",
@@ -35,6 +35,8 @@ const AREAS: [&str; 21] = [
     "verify",
     "rollup",
     "statistics",
+    "files",
+    "replay",
     "demo",
 ];
 

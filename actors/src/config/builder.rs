@@ -409,7 +409,7 @@ impl DataSourceBuilder {
         }
     }
 
-    fn text(self, path: &str, text: impl Into<String>) -> Self {
+    pub(super) fn text(self, path: &str, text: impl Into<String>) -> Self {
         self.set(path, Setting::Text(text.into()))
     }
 
@@ -418,11 +418,11 @@ impl DataSourceBuilder {
         self.value(path, Value::Texts(texts))
     }
 
-    fn number(self, path: &str, number: u64) -> Self {
+    pub(super) fn number(self, path: &str, number: u64) -> Self {
         self.set(path, Setting::Number(number))
     }
 
-    fn value(self, path: &str, value: Value) -> Self {
+    pub(super) fn value(self, path: &str, value: Value) -> Self {
         self.set(path, Setting::Value(value))
     }
 
@@ -485,7 +485,7 @@ impl DataSourceBuilder {
         self.value(path, Value::Number(tables.len() as u64))
     }
 
-    fn connection(mut self, name: &str, connection: &Connection) -> Self {
+    pub(super) fn connection(mut self, name: &str, connection: &Connection) -> Self {
         self.connections.push(name.to_owned());
         let parts = [
             ("endpoint_url", &connection.endpoint_url),

@@ -4,6 +4,7 @@
 //! `docs/CONFIGURATION.md` is made from it (a test compares them).
 
 mod content;
+mod files;
 mod formats;
 mod shape;
 
@@ -402,9 +403,16 @@ const KNOWN_AS: &[(&str, &str, &str)] = &[
 
 /// Every key, in the order of the reference page.
 pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
-    [SOURCE, content::KEYS, shape::KEYS, formats::KEYS, OUT]
-        .into_iter()
-        .flatten()
+    [
+        SOURCE,
+        files::KEYS,
+        content::KEYS,
+        shape::KEYS,
+        formats::KEYS,
+        OUT,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The key of a pattern path (`connection.*.region`, not `connection.prod.region`).
