@@ -235,10 +235,15 @@ impl World {
             }
         };
         if stream.is_bounded() && settings.finish == Finish::Never {
-            settings.finish = Finish::WhenRead;
+            settings.finish = match stream.ends_at() {
+                Some(end) => Finish::AtEnd(end),
+                None => Finish::WhenRead,
+            };
         }
         let pushed = stream.delivery() == Delivery::Pushed;
         meter.fan_out.store(pushed, Ordering::Relaxed);
+        // A source is opened once.
+        let _ = meter.stream.set(Arc::clone(&stream));
         let (host, meter_of) = (Arc::clone(&self.host), Arc::clone(&meter));
         let schemas = Arc::new(Schemas::new(source.name(), registry, host, meter_of));
         let (faults, faults_inbox): (_, mpsc::UnboundedReceiver<Fault>) = mpsc::unbounded_channel();

@@ -8,12 +8,13 @@ mod retention;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use dashmap::DashMap;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use shardmill_engine::budget::Budget;
+use shardmill_engine::ports::{Delivery, Extent, Stream};
 use shardmill_engine::preview::Preview;
 use shardmill_engine::types::{Counts, KinesisShardId, TimestampMs};
 
@@ -34,6 +35,8 @@ pub struct Progress {
     pub generation: u64,
     /// Milliseconds since the source was started.
     pub uptime_ms: u64,
+    /// How far files, or a raw copy, have been read; `null` for a stream.
+    pub files: Option<Extent>,
     /// What has been fetched since the start, with what was fetched again after a fault.
     pub read: ReadProgress,
     /// What has been decoded since the start.
@@ -67,7 +70,7 @@ pub struct Progress {
 /// What came from Kinesis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ReadProgress {
-    /// `polling` or `fan_out`.
+    /// `polling`, `fan_out` or `files`.
     pub mode: &'static str,
     /// Answers of GetRecords, or events of subscriptions.
     pub fetches: u64,
@@ -257,6 +260,8 @@ pub(crate) struct Meter {
     pub(crate) ingest_delay: Latency,
     pub(crate) statistics: StatisticsCounters,
     pub(crate) retention: RetentionCounters,
+    /// What is read, once it is open.
+    pub(crate) stream: OnceLock<Arc<dyn Stream>>,
 }
 
 /// What statistics hold, and what they had to give up: see [`StatisticsProgress`].
@@ -330,7 +335,18 @@ impl Meter {
             ingest_delay: Latency::new(),
             statistics: StatisticsCounters::default(),
             retention: RetentionCounters::default(),
+            stream: OnceLock::new(),
         }
+    }
+
+    fn extent(&self, state: &str) -> Option<Extent> {
+        let extent = self.stream.get()?.extent()?;
+        // What was read before this process began is not looked at again.
+        let read = match state {
+            "finished" => extent.total,
+            _ => extent.read.min(extent.total),
+        };
+        Some(Extent { read, ..extent })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -422,10 +438,12 @@ impl Meter {
             stalled: state.stalled.clone(),
             generation: state.generation,
             uptime_ms: u64::try_from(now - state.started).unwrap_or(0),
+            files: self.extent(name),
             read: ReadProgress {
-                mode: match self.fan_out.load(Ordering::Relaxed) {
-                    true => "fan_out",
-                    false => "polling",
+                mode: match self.stream.get() {
+                    Some(stream) if stream.delivery() == Delivery::Stored => "files",
+                    _ if self.fan_out.load(Ordering::Relaxed) => "fan_out",
+                    _ => "polling",
                 },
                 fetches: load(&self.fetches),
                 records: load(&self.read_records),

@@ -14,7 +14,7 @@ fn page() -> String {
 }
 
 /// What errors' codes begin with.
-const AREAS: [&str; 22] = [
+const AREAS: [&str; 24] = [
     "config",
     "connection",
     "stream",
@@ -36,6 +36,8 @@ const AREAS: [&str; 22] = [
     "rollup",
     "output",
     "statistics",
+    "files",
+    "replay",
     "demo",
 ];
 

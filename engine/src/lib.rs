@@ -24,6 +24,10 @@ pub mod parquet;
 
 pub mod log;
 
+pub mod cut;
+
+pub mod replay;
+
 pub mod rollup;
 
 pub mod output;

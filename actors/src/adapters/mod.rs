@@ -5,6 +5,7 @@
 
 pub mod connection;
 mod dispatch;
+mod files;
 pub mod host;
 pub mod kinesis;
 pub mod local;

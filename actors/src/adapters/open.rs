@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use shardmill_engine::log::LogError;
 use shardmill_engine::ports::{SchemaRegistry, Store, Stream};
 
 use super::{
@@ -18,7 +19,7 @@ pub enum OpenError {
     /// The connection cannot be used.
     #[error("{side}: {error}")]
     Connection {
-        /// `kinesis`, `target`, `output` or `content.avro_glue`.
+        /// `kinesis`, `files`, `target`, `output` or `content.avro_glue`.
         side: &'static str,
         /// Why.
         error: ConnectionError,
@@ -29,6 +30,22 @@ pub enum OpenError {
     /// The folder cannot be one.
     #[error("a `url` is no folder that can be used: {0}")]
     Folder(std::io::Error),
+    /// The log of a raw copy cannot be read.
+    #[error("the raw copy at {place}: {error}")]
+    RawCopy {
+        /// The place of its source.
+        place: String,
+        /// Why.
+        error: LogError,
+    },
+    /// Files cannot be read.
+    #[error("{detail}")]
+    Files {
+        /// The stable code.
+        code: &'static str,
+        /// What is wrong, and what to do.
+        detail: String,
+    },
 }
 
 impl OpenError {
@@ -38,6 +55,8 @@ impl OpenError {
             OpenError::Connection { error, .. } => error.code(),
             OpenError::Stream(_) => "connection.stream",
             OpenError::Folder(_) => "connection.folder",
+            OpenError::RawCopy { error, .. } => error.code(),
+            OpenError::Files { code, .. } => code,
         }
     }
 }
@@ -68,7 +87,12 @@ pub async fn open_fan_out(source: &DataSource) -> Result<Option<FanOutStream>, O
 
 /// The stream of a data source by polling, whatever the settings say: for a look that takes no
 /// subscription from whoever reads.
+///
+/// Of a source of files: what is there is listed, or the log of the raw copy is read.
 pub async fn open_polled(source: &DataSource) -> Result<Arc<dyn Stream>, OpenError> {
+    if let Some(files) = source.files() {
+        return super::files::open(source, files).await;
+    }
     let (sdk, stream) = reached(source).await?;
     Ok(Arc::new(KinesisStream::new(&sdk, stream)))
 }

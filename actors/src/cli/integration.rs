@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Exit, Json, Outcome, output};
+use super::{Exit, Failure, Json, Outcome, output};
 use crate::config::DataSource;
 use crate::integration::{Identity, Place, Policies, cloudformation};
 use crate::permissions::Keys;
@@ -81,6 +81,14 @@ impl Integration {
     pub fn run(&self) -> Outcome {
         let sources = self.sources.iter().map(DataSource::from_file);
         let sources = sources.collect::<Result<Vec<_>, _>>()?;
+        if let Some(source) = sources.iter().find(|source| source.files().is_some()) {
+            let message = format!(
+                "{} reads files and no stream: where these are in a bucket, allow s3:ListBucket on \
+                 it and s3:GetObject below them by hand",
+                source.name()
+            );
+            return Err(Failure::new("files.not_a_stream", message));
+        }
         let place = Place {
             region: self.region.clone(),
             account: self.account.clone(),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
+use shardmill_engine::ports::Extent;
 
 use super::output::{count, duration, json_line};
 use crate::config::format_size;
@@ -173,6 +174,25 @@ impl Meters {
     }
 }
 
+/// How far files have been read, as a bar.
+fn bar(extent: Extent) -> String {
+    const WIDTH: u64 = 30;
+    let Extent { read, total } = extent;
+    let part = |whole: u64| match total {
+        0 => whole,
+        _ => u64::try_from(u128::from(read) * u128::from(whole) / u128::from(total)).unwrap_or(0),
+    };
+    let done = part(WIDTH) as usize;
+    format!(
+        "[{}{}] {}%, {} of {} read",
+        "#".repeat(done),
+        "-".repeat(WIDTH as usize - done),
+        part(100),
+        format_size(read),
+        format_size(total)
+    )
+}
+
 fn lines(progress: &Progress, rates: Rates, note: &str) -> Vec<String> {
     let lag = progress.lag_ms.map_or("unknown".to_owned(), duration);
     let by = match progress.read.mode {
@@ -203,6 +223,7 @@ fn lines(progress: &Progress, rates: Rates, note: &str) -> Vec<String> {
             format_size(progress.memory.budget)
         ),
     ];
+    lines.extend(progress.files.map(bar));
     lines.extend(progress.stalled.clone());
     if progress.lane_restarts > 0 {
         lines.push(format!("{} restarts of lanes", progress.lane_restarts));
@@ -243,6 +264,15 @@ mod tests {
         // Counters that begin anew are no negative rate.
         let rates = meters.rates(&progress(0, 0), later + Duration::from_secs(1));
         assert_eq!(rates, Rates::default());
+    }
+
+    #[test]
+    fn a_bar_fills_with_what_is_read() {
+        let shown = |read, total| bar(Extent { read, total });
+        assert!(shown(0, 10).starts_with("[------------------------------] 0%"));
+        assert!(shown(5, 10).starts_with("[###############---------------] 50%"));
+        assert!(shown(0, 0).starts_with("[##############################] 100%"));
+        assert!(shown(u64::MAX, u64::MAX).starts_with("[##############################] 100%"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod integration;
 mod live;
 mod output;
 mod preview;
+mod replay;
 mod run;
 mod signals;
 mod statistics;
@@ -46,6 +47,7 @@ Examples:
   shardmill check source.toml --wait      wait until the stream and the target can be used
   shardmill integration source.toml       what AWS has to allow, as a template
   shardmill run source.toml               until Ctrl-C
+  shardmill replay source.toml --raw --name again   its raw copy, with other options
   shardmill inspect source.toml --json    for programs
   shardmill statistics source.toml        what is in the events, field by field
   shardmill verify source.toml            re-read every committed file
@@ -87,6 +89,7 @@ enum Command {
     Preview(preview::Preview),
     Check(check::Check),
     Run(run::Run),
+    Replay(replay::Replay),
     Integration(integration::Integration),
     Inspect(inspect::Inspect),
     Statistics(statistics::StatisticsCommand),
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Preview(command) => (command.json.json, command.run()),
         Command::Check(command) => (command.json.json, command.run()),
         Command::Run(command) => (command.json.json, command.run()),
+        Command::Replay(command) => (command.json.json, command.run()),
         Command::Integration(command) => (command.json.json, command.run()),
         Command::Inspect(command) => (command.json.json, command.run()),
         Command::Statistics(command) => (command.json.json, command.run()),

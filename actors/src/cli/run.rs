@@ -38,42 +38,43 @@ impl Run {
         let sources = self.sources.iter().map(DataSource::from_file);
         let sources = sources.collect::<Result<Vec<_>, _>>()?;
         one_name_each(&sources)?;
-        block_on(self.watch(sources))
+        block_on(watch(sources, self.json.json))
     }
+}
 
-    async fn watch(&self, sources: Vec<DataSource>) -> Outcome {
-        // Before anything runs, so that a signal finds someone who listens.
-        let mut signals = Signals::listen()?;
-        let engine = engine(&sources)?;
-        let handles: Vec<Handle> = sources
-            .into_iter()
-            .map(|source| engine.add(source))
-            .collect();
-        let mut live = Live::new(self.json.json);
-        let stopped_at_once = follow(&handles, &mut signals, &mut live).await;
-        live.clear();
-        let mut first_failure = None;
-        for handle in &handles {
-            match handle.finished().await {
-                Ok(totals) => tell_end(&live, &totals),
-                Err(error) => {
-                    let mut failure = failure(&error);
-                    if handles.len() > 1 {
-                        let source = handle.progress().source;
-                        failure.message = format!("{source}: {}", failure.message);
-                    }
-                    match first_failure {
-                        None => first_failure = Some(failure),
-                        Some(_) => failure.show(self.json.json),
-                    }
+/// Runs sources, and shows them, until they have ended.
+pub async fn watch(sources: Vec<DataSource>, json: bool) -> Outcome {
+    // Before anything runs, so that a signal finds someone who listens.
+    let mut signals = Signals::listen()?;
+    let engine = engine(&sources)?;
+    let handles: Vec<Handle> = sources
+        .into_iter()
+        .map(|source| engine.add(source))
+        .collect();
+    let mut live = Live::new(json);
+    let stopped_at_once = follow(&handles, &mut signals, &mut live).await;
+    live.clear();
+    let mut first_failure = None;
+    for handle in &handles {
+        match handle.finished().await {
+            Ok(totals) => tell_end(&live, &totals),
+            Err(error) => {
+                let mut failure = failure(&error);
+                if handles.len() > 1 {
+                    let source = handle.progress().source;
+                    failure.message = format!("{source}: {}", failure.message);
+                }
+                match first_failure {
+                    None => first_failure = Some(failure),
+                    Some(_) => failure.show(json),
                 }
             }
         }
-        match first_failure {
-            _ if stopped_at_once => Ok(Exit::Interrupted),
-            Some(failure) => Err(failure),
-            None => Ok(Exit::Done),
-        }
+    }
+    match first_failure {
+        _ if stopped_at_once => Ok(Exit::Interrupted),
+        Some(failure) => Err(failure),
+        None => Ok(Exit::Done),
     }
 }
 

@@ -451,7 +451,7 @@ impl DataSourceBuilder {
         }
     }
 
-    fn text(self, path: &str, text: impl Into<String>) -> Self {
+    pub(super) fn text(self, path: &str, text: impl Into<String>) -> Self {
         self.set(path, Setting::Text(text.into()))
     }
 
@@ -460,11 +460,11 @@ impl DataSourceBuilder {
         self.value(path, Value::Texts(texts))
     }
 
-    fn number(self, path: &str, number: u64) -> Self {
+    pub(super) fn number(self, path: &str, number: u64) -> Self {
         self.set(path, Setting::Number(number))
     }
 
-    fn value(self, path: &str, value: Value) -> Self {
+    pub(super) fn value(self, path: &str, value: Value) -> Self {
         self.set(path, Setting::Value(value))
     }
 
@@ -527,7 +527,7 @@ impl DataSourceBuilder {
         self.value(path, Value::Number(tables.len() as u64))
     }
 
-    fn connection(mut self, name: &str, connection: &Connection) -> Self {
+    pub(super) fn connection(mut self, name: &str, connection: &Connection) -> Self {
         self.connections.push(name.to_owned());
         let parts = [
             ("endpoint_url", &connection.endpoint_url),

@@ -10,6 +10,7 @@ mod content;
 mod definition;
 mod document;
 mod environment;
+mod files;
 mod memory;
 mod outputs;
 mod problem;
@@ -24,6 +25,7 @@ mod written;
 
 pub use builder::DataSourceBuilder;
 pub use consumer::ConsumerId;
+pub use files::{FilesSettings, FilesSource};
 pub use memory::{
     FETCH_BYTES, FETCH_EXPANSION, LIFETIME_STATISTICS, MAX_OPEN_WINDOWS, MIN_OPEN_WINDOWS,
     MemoryPlan, OPEN_FILES, UNSENT_PART_BYTES,

@@ -4,6 +4,7 @@
 //! `docs/CONFIGURATION.md` is made from it (a test compares them).
 
 mod content;
+mod files;
 mod formats;
 mod outputs;
 mod shape;
@@ -410,6 +411,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
         NAME,
         outputs::LIST,
         SOURCE,
+        files::KEYS,
         content::KEYS,
         shape::KEYS,
         formats::KEYS,

@@ -51,7 +51,10 @@ fn all(format: ContentFormat) -> Entries {
         "content.avro_confluent.token",
         "content.avro_confluent.secret_file",
     ];
-    let stands_in = |path: &str| STAND_INS.contains(&path) || content::OF_FILES.contains(&path);
+    // `[files]` stands in place of `[kinesis]`.
+    let stands_in = |path: &str| {
+        STAND_INS.contains(&path) || content::OF_FILES.contains(&path) || path.starts_with("files.")
+    };
     let keys = keys().filter(|key| !stands_in(key.path));
     keys.filter(|key| !foreign(key))
         .map(|key| match key.path {

@@ -28,11 +28,18 @@ pub(super) fn resolve(
 ) -> Option<DataSource> {
     let mut resolver = Resolver { values, report };
     let name = resolver.text("name");
-    let kinesis = resolver.kinesis();
+    let reads_files = resolver.reads_files();
+    let (files, kinesis) = match reads_files {
+        false => (None, resolver.kinesis()),
+        true => resolver.files(folder).unzip(),
+    };
     let content = resolver.content(folder);
     let target = resolver.target(folder);
     let parquet = resolver.parquet();
-    let shards = resolver.number("kinesis.shards");
+    let shards = resolver.number(match reads_files {
+        true => "files.shards",
+        false => "kinesis.shards",
+    });
     let lanes = resolver.number("target.execution_parallelism");
     let parallel = shards
         .zip(lanes)
@@ -46,6 +53,7 @@ pub(super) fn resolve(
     Some(DataSource {
         name: name?,
         kinesis: kinesis?,
+        files,
         content: content?,
         target: target?,
         parquet: parquet?,
@@ -120,7 +128,7 @@ impl Resolver<'_, '_> {
         }
     }
 
-    fn small(&self, path: &str) -> Option<u32> {
+    pub(super) fn small(&self, path: &str) -> Option<u32> {
         self.number(path)
             .and_then(|number| u32::try_from(number).ok())
     }
@@ -393,7 +401,7 @@ fn cores() -> usize {
 }
 
 /// Reads a target's URL; an error is the end of a sentence that begins with the key.
-fn parse_url(text: &str, folder: Option<&Path>) -> Result<TargetUrl, String> {
+pub(super) fn parse_url(text: &str, folder: Option<&Path>) -> Result<TargetUrl, String> {
     if let Some(rest) = text.strip_prefix("s3://") {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = prefix.trim_matches('/');

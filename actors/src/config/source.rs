@@ -13,6 +13,9 @@ use shardmill_engine::types::{TimestampMs, WindowLength};
 use super::builder::DataSourceBuilder;
 use super::consumer::ConsumerId;
 use super::document::Values;
+use super::files::FilesSettings;
+#[cfg(feature = "cli")]
+use super::files::FilesSource;
 use super::memory::MemoryPlan;
 use super::outputs::OutputSettings;
 use super::problem::{ConfigError, Report};
@@ -26,6 +29,7 @@ use super::value::StartFrom;
 pub struct DataSource {
     pub(super) name: String,
     pub(super) kinesis: KinesisSettings,
+    pub(super) files: Option<FilesSettings>,
     pub(super) content: ContentSettings,
     pub(super) target: TargetSettings,
     pub(super) parquet: ParquetOptions,
@@ -262,7 +266,36 @@ impl DataSource {
         &self.name
     }
 
-    /// What is read.
+    /// What is read in place of a stream, if it is files.
+    pub fn files(&self) -> Option<&FilesSettings> {
+        self.files.as_ref()
+    }
+
+    /// The same under another name, with files in place of what it reads. They are reached as the
+    /// target is.
+    #[cfg(feature = "cli")]
+    pub(crate) fn replaying(
+        mut self,
+        name: String,
+        source: FilesSource,
+    ) -> Result<Self, ConfigError> {
+        // A name passes the checks that it always does.
+        Self::builder(name.as_str())
+            .stream("s")
+            .target("t")
+            .build()?;
+        let files = FilesSettings {
+            source,
+            connection: self.target.connection.clone(),
+        };
+        let shards = self.kinesis.shards;
+        self.kinesis = files.as_stream(StartFrom::Start, shards);
+        self.files = Some(files);
+        self.name = name;
+        Ok(self)
+    }
+
+    /// What is read. Of a source of files: what stands for its stream.
     pub fn kinesis(&self) -> &KinesisSettings {
         &self.kinesis
     }

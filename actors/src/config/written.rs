@@ -11,6 +11,7 @@ use shardmill_engine::decode::ContentOptions;
 use shardmill_engine::parquet::Compression;
 use shardmill_engine::types::TimestampMs;
 
+use super::files::FilesSource;
 use super::outputs::{OutputSettings, compression_word};
 use super::reference::{self, Default as KeyDefault, Key, SECTIONS};
 use super::registry::RegistrySettings;
@@ -63,6 +64,11 @@ impl DataSource {
 
     /// Whether the keys of a section have a meaning.
     fn has(&self, section: &str) -> bool {
+        match section {
+            "kinesis" if self.files.is_some() => return false,
+            "files" if self.files.is_none() => return false,
+            _ => {}
+        }
         let format = self.content.options.format;
         let of_format = SECTIONS.iter().find(|known| {
             section
@@ -80,6 +86,7 @@ impl DataSource {
             values.insert(path.to_owned(), toml(&value, filled));
         };
         put("name", self.name.as_str().into());
+        self.of_source(&mut put);
         let kinesis = &self.kinesis;
         put("kinesis.stream", kinesis.stream.as_str().into());
         if let Some(region) = &kinesis.connection.region {
@@ -97,6 +104,7 @@ impl DataSource {
         for (name, _) in self.connections() {
             let section = match &*name {
                 STREAM => "kinesis",
+                FILES => "files",
                 GLUE => "content.avro_glue",
                 TARGET => "target",
                 // Its own table names it.
@@ -178,6 +186,24 @@ impl DataSource {
         values
     }
 
+    /// What is read in place of a stream. Its section is not written where there is none.
+    fn of_source(&self, put: &mut impl FnMut(&str, Json)) {
+        let Some(files) = &self.files else { return };
+        let key = match &files.source {
+            FilesSource::RawCopy(_) => "files.raw_copy",
+            FilesSource::Local(_) | FilesSource::S3 { .. } => "files.path",
+        };
+        let text = files.source.to_string();
+        let local = !matches!(files.source, FilesSource::S3 { .. }) && !text.starts_with("s3://");
+        let url = match local && text.contains("://") {
+            true => format!("file://{text}"),
+            false => text,
+        };
+        put(key, url.into());
+        put("files.read_from", start(self.kinesis.read_from).into());
+        put("files.shards", self.kinesis.shards.into());
+    }
+
     fn of_files(&self, put: &mut impl FnMut(&str, Json)) {
         let parquet = &self.parquet;
         let (word, level) = match parquet.compression {
@@ -220,7 +246,9 @@ impl DataSource {
             _ => None,
         };
         let glue = glue.filter(|(_, glue)| **glue != Connection::default());
-        let own = stream.into_iter().chain(target).chain(glue);
+        let files = self.files.as_ref().map(|files| (FILES, &files.connection));
+        let files = files.filter(|(_, files)| **files != Connection::default());
+        let own = stream.into_iter().chain(files).chain(target).chain(glue);
         let outputs = self.outputs.iter().enumerate();
         let outputs = outputs
             .map(|(place, output)| (connection_of(place).into(), &output.connection))
@@ -266,6 +294,7 @@ fn output_table((place, output): (usize, &OutputSettings)) -> String {
 
 const STREAM: &str = "stream";
 const TARGET: &str = "target";
+const FILES: &str = "files";
 const GLUE: &str = "glue";
 
 /// The options of the format that are not as they are by default.

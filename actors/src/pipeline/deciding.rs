@@ -54,7 +54,8 @@ pub(super) async fn decide(
         return Ok(Some(Deciding::stored(&options, record.decision.reason)));
     }
     // What came lately, or else the oldest of what will be read.
-    for from in [SampleFrom::Back(LOOK_BACK_MS), begins(start)] {
+    let lately = (!context.stream.is_bounded()).then_some(SampleFrom::Back(LOOK_BACK_MS));
+    for from in lately.into_iter().chain([begins(start)]) {
         if let Some(seen) = sample(context, from).await? {
             return decided(context, seen).map(Some);
         }

@@ -94,6 +94,7 @@ pub(crate) async fn open(context: Arc<SourceContext>) -> Result<Option<Opened>, 
     // Only now: whoever had the lanes before can no longer commit under a decision that we have not
     // seen, so the numbers that commits name never go down.
     let (format, content) = deciding::store(&context, decision).await?;
+    context.stream.decided(&content);
     // A source opens once.
     let _ = context.decided.set(Arc::new(DecodePlan {
         limits: settings.decode.limits.clone(),

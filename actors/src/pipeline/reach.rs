@@ -32,7 +32,10 @@ where
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        let hopeless = matches!(error, StreamError::NotFound(_) | StreamError::Refused(_));
+        let hopeless = matches!(
+            error,
+            StreamError::NotFound(_) | StreamError::Refused(_) | StreamError::Unusable { .. }
+        );
         if hopeless || context.host.now() >= give_up {
             return Err(not_reached(&settings.stream, what, &error));
         }
@@ -47,6 +50,9 @@ where
 
 /// The error of a stream of which something could not be had.
 pub(crate) fn not_reached(stream: &str, what: &str, error: &StreamError) -> Error {
+    if let StreamError::Unusable { code, detail } = error {
+        return Error::new(code, format!("could not {what}: {detail}"));
+    }
     let code = match error {
         StreamError::NotFound(_) => "stream.not_found",
         StreamError::Refused(_) => "stream.refused",

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shardmill_engine::decode::DecodeLimits;
+use shardmill_engine::cut::is_undone;
+use shardmill_engine::decode::{Compression, DecodeLimits};
 use shardmill_engine::parquet::ParquetOptions;
 use shardmill_engine::statistics::PaneLimits;
 use shardmill_engine::types::{TimestampMs, WindowLength};
 
 use super::workers::DecodePlan;
 use crate::config::{
-    ContentSettings, DataSource, MemoryPlan, OutputSettings, RetentionMode, StartFrom,
+    DataSource, FilesSettings, MemoryPlan, OutputSettings, RetentionMode, StartFrom,
     StatisticsSettings,
 };
 
@@ -109,7 +110,7 @@ impl Settings {
             wait_for_data: source.content().wait_for_data,
             decode: Arc::new(DecodePlan {
                 raw_copy: source.target().store_raw_data,
-                ..decode_plan(source.content())
+                ..decode_plan(source)
             }),
             parquet: source.parquet().clone(),
             outputs: source.outputs().to_vec(),
@@ -155,14 +156,21 @@ pub(crate) fn pane_limits(statistics: &StatisticsSettings) -> PaneLimits {
 }
 
 /// What a configuration tells decoders, without a raw copy.
-pub(crate) fn decode_plan(content: &ContentSettings) -> DecodePlan {
+pub(crate) fn decode_plan(source: &DataSource) -> DecodePlan {
+    let content = source.content();
+    let mut options = content.options.clone();
+    let ordinary = source.files().is_some_and(FilesSettings::are_ordinary);
+    if ordinary && is_undone(options.compression) {
+        // It is undone as files are read.
+        options.compression = Compression::None;
+    }
     DecodePlan {
         limits: DecodeLimits {
             max_depth: content.max_depth,
             max_event_bytes: content.max_event_size,
             ..DecodeLimits::default()
         },
-        content: content.options.clone(),
+        content: options,
         hash_key: content.hash_key.clone(),
         raw_copy: false,
     }

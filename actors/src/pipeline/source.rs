@@ -484,19 +484,21 @@ impl Source {
 /// Errors after which no lane may go on: another process has the source, or what a lane needs is
 /// gone.
 fn ends_source(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        "log.fenced"
-            | "log.broken"
-            | "log.damaged"
-            | "log.lanes"
-            | "log.missing"
-            | "log.newer_format"
-            | "log.source_mismatch"
-            | "source.position_lost"
-            | "source.shard_gone"
-            | "target.foreign_object"
-    )
+    let of_files = error.code().starts_with("files.");
+    of_files
+        || matches!(
+            error.code(),
+            "log.fenced"
+                | "log.broken"
+                | "log.damaged"
+                | "log.lanes"
+                | "log.missing"
+                | "log.newer_format"
+                | "log.source_mismatch"
+                | "source.position_lost"
+                | "source.shard_gone"
+                | "target.foreign_object"
+        )
 }
 
 impl Actor for Source {

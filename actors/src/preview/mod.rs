@@ -103,12 +103,16 @@ async fn see(
     options: PreviewOptions,
 ) -> Result<Previewed, Error> {
     let registry = registry_of(source, options.format).await?;
-    let plan = decode_plan(source.content());
+    let plan = decode_plan(source);
     let hints = Hints {
         format: options.format,
         header: options.header,
     };
-    let from = SampleFrom::Back(LOOK_BACK_MS);
+    // What is no stream may be older than that.
+    let from = match stream.is_bounded() {
+        true => SampleFrom::Horizon,
+        false => SampleFrom::Back(LOOK_BACK_MS),
+    };
     let stream_failed = |error| not_reached(&source.kinesis().stream, TAKE_A_SAMPLE, &error);
     let sampled = sampler::sample(stream, &SystemHost, from).await;
     let payloads = sampled.map_err(stream_failed)?;

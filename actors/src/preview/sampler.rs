@@ -81,7 +81,9 @@ pub(crate) async fn sample(
         if enough || ended || host.now() >= deadline {
             break;
         }
-        let rest = begun + ROUND_MS - host.now();
+        // What is no stream admits any number of calls.
+        let round = if stream.is_bounded() { 0 } else { ROUND_MS };
+        let rest = begun + round - host.now();
         host.sleep(u64::try_from(rest.clamp(0, ROUND_MS)).unwrap_or(0))
             .await;
     }
@@ -135,7 +137,9 @@ impl Reading {
             Err(StreamError::IteratorExpired(_)) => self.iterator = None,
             // It has aged out.
             Err(StreamError::NotFound(_) | StreamError::PositionRefused(_)) => self.done = true,
-            Err(refused @ StreamError::Refused(_)) => return Err(refused),
+            Err(refused @ (StreamError::Refused(_) | StreamError::Unusable { .. })) => {
+                return Err(refused);
+            }
             Err(failure @ (StreamError::Throttled(_) | StreamError::Unavailable(_))) => {
                 self.failures += 1;
                 self.done = self.failures >= MAX_FAILURES;

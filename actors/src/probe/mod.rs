@@ -1,6 +1,7 @@
 //! Tries everything that a data source needs of its stream, its target and its schema registry, and
 //! says what is missing. This is what `shardmill check` runs.
 
+mod files;
 mod outputs;
 mod registry;
 mod stream;

@@ -55,6 +55,9 @@ pub(super) const STEPS: &[Name] = &[
 /// Tries every call that reading makes. Nothing on the stream changes. `shards` is the option of
 /// that name.
 pub async fn probe_stream(stream: &dyn Stream, shards: u32) -> Vec<Step> {
+    if stream.is_bounded() {
+        return super::files::probe(stream).await;
+    }
     let mut steps = Steps::new(Side::Stream);
     match list(&mut steps, stream, shards).await {
         Some(list) => read(&mut steps, stream, &list).await,
@@ -218,6 +221,7 @@ fn advice(error: &StreamError, name: Name) -> String {
             "see whether the endpoint can be reached from here and credentials are set".to_owned()
         }
         StreamError::IteratorExpired(_) | StreamError::PositionRefused(_) => "try again".to_owned(),
+        StreamError::Unusable { .. } => "the message says what to do".to_owned(),
     }
 }
 

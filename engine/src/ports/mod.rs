@@ -12,6 +12,6 @@ pub use host::Host;
 pub use registry::{RegistryError, SchemaRegistry};
 pub use store::{ListPage, Listed, PendingUpload, Store, StoreError, Upload};
 pub use stream::{
-    Delivery, IteratorFrom, Records, ShardFilter, ShardInfo, ShardList, Stream, StreamError,
-    StreamRecord,
+    Delivery, Extent, IteratorFrom, Records, ShardFilter, ShardInfo, ShardList, Stream,
+    StreamError, StreamRecord,
 };

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use serde::Serialize;
 
+use crate::decode::ContentOptions;
 use crate::types::{KinesisShardId, SequenceNumber, TimestampMs};
 
 /// What can go wrong with a call to the stream.
@@ -26,6 +28,15 @@ pub enum StreamError {
     /// No answer, a time-out, 5xx. Ask again.
     #[error("Kinesis does not answer: {0}")]
     Unavailable(String),
+    /// What is to be read is gone, damaged or changed, in a source that is no stream: asking again
+    /// brings nothing else.
+    #[error("{detail}")]
+    Unusable {
+        /// The stable code.
+        code: &'static str,
+        /// What is wrong, with which file, and what to do.
+        detail: String,
+    },
 }
 
 /// A Kinesis shard as ListShards shows it.
@@ -91,6 +102,8 @@ pub enum Delivery {
     Polled,
     /// They are sent. No limit holds, and [`Stream::ready`] says when there is something to take.
     Pushed,
+    /// They lie there, and are asked for without limits.
+    Stored,
 }
 
 /// The answer of GetRecords, or one event of a subscription.
@@ -108,6 +121,15 @@ pub struct Records {
     /// The server's clock: the answer's HTTP `Date` in milliseconds. Of an event a time that the
     /// server's clock had reached when the event was made.
     pub server_time: TimestampMs,
+}
+
+/// How much there is to read, and how much of it has been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Extent {
+    /// Bytes that have been read.
+    pub read: u64,
+    /// Bytes that there are.
+    pub total: u64,
 }
 
 /// One Kinesis stream. No call retries by itself; every call ends within a bounded time.
@@ -163,4 +185,19 @@ pub trait Stream: Send + Sync + 'static {
     fn is_bounded(&self) -> bool {
         false
     }
+
+    /// Where it is bounded and may have grown the next time it is read: the arrival time before which
+    /// everything has arrived that is there now. Reading ends there, and goes on from there later.
+    fn ends_at(&self) -> Option<TimestampMs> {
+        None
+    }
+
+    /// How far it has been read, where that is known.
+    fn extent(&self) -> Option<Extent> {
+        None
+    }
+
+    /// Tells what contents are, once that is decided: whoever cuts payloads out of something larger
+    /// goes by it.
+    fn decided(&self, _content: &ContentOptions) {}
 }

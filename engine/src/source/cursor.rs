@@ -197,6 +197,7 @@ impl ShardCursor {
             Ok(iterator) => self.phase = Phase::Reading { iterator },
             Err(StreamError::PositionRefused(detail)) => self.position_lost(detail),
             Err(StreamError::NotFound(detail)) => self.not_found(detail, now),
+            Err(StreamError::Unusable { code, detail }) => self.unusable(code, detail),
             Err(error) => self.retry(error.to_string(), now),
         }
     }
@@ -443,6 +444,7 @@ impl ShardCursor {
                 self.retry(error.to_string(), now);
             }
             StreamError::Throttled(_) => self.retry(error.to_string(), now),
+            StreamError::Unusable { code, detail } => self.unusable(code, detail),
             StreamError::Refused(_) | StreamError::Unavailable(_) => {
                 if self.backoff.failures() % FAILURES_PER_ITERATOR == FAILURES_PER_ITERATOR - 1 {
                     self.phase = Phase::NeedIterator;
@@ -464,6 +466,14 @@ impl ShardCursor {
     fn worked(&mut self) {
         self.backoff.succeeded();
         self.trouble = None;
+    }
+
+    fn unusable(&mut self, code: &'static str, detail: String) {
+        self.phase = Phase::Failed(CursorError::Unusable {
+            code,
+            position: self.position.clone(),
+            detail,
+        });
     }
 
     fn position_lost(&mut self, detail: String) {

@@ -3,6 +3,7 @@
 //! Layout: four magic bytes, a protobuf message, the 16-byte MD5 of that message. Whatever does not
 //! hold together in every part is an ordinary record, and its bytes stay as they are.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -46,6 +47,52 @@ pub fn split(record: &StreamRecord, hash_keys: Option<(u128, u128)>) -> Split {
             outside: 0,
         },
     }
+}
+
+/// Puts payloads of one Kinesis record together again: [`split`] takes them apart as they are, in
+/// their order and with their partition keys, and no further.
+pub fn aggregate(payloads: &[Payload]) -> Bytes {
+    let mut keys: Vec<&str> = Vec::new();
+    let mut place_of: HashMap<&str, usize> = HashMap::new();
+    let mut records = Vec::new();
+    for payload in payloads {
+        let key = &*payload.partition_key;
+        let place = *place_of.entry(key).or_insert_with(|| {
+            keys.push(key);
+            keys.len() - 1
+        });
+        let mut record = vec![0x08];
+        write_varint(&mut record, place as u64);
+        record.push(0x1A);
+        write_varint(&mut record, payload.data.len() as u64);
+        records.push(0x1A);
+        write_varint(&mut records, (record.len() + payload.data.len()) as u64);
+        records.extend_from_slice(&record);
+        records.extend_from_slice(&payload.data);
+    }
+    let mut message = MAGIC.to_vec();
+    for key in keys {
+        message.push(0x0A);
+        write_varint(&mut message, key.len() as u64);
+        message.extend_from_slice(key.as_bytes());
+    }
+    message.extend_from_slice(&records);
+    let md5 = Md5::digest(&message[MAGIC.len()..]);
+    message.extend_from_slice(&md5);
+    Bytes::from(message)
+}
+
+/// Whether a record of these bytes may be taken apart.
+pub fn may_be_aggregate(data: &[u8]) -> bool {
+    data.starts_with(&MAGIC)
+}
+
+fn write_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
 }
 
 /// Where the protobuf message lies, if magic and MD5 are right.

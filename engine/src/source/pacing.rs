@@ -20,8 +20,8 @@ const BACKOFF_CAP_MS: u64 = 20_000;
 /// No wait that this module asks for is longer, so one that is was made by a clock that went back.
 const LONGEST_WAIT_MS: i64 = 30_000;
 
-/// A token bucket for calls and one for bytes, and the pause after a full answer. What is pushed
-/// has no limits.
+/// A token bucket for calls and one for bytes, and the pause after a full answer. What is pushed,
+/// or lies there, has no limits.
 #[derive(Debug)]
 pub(super) struct Pacing {
     delivery: Delivery,
@@ -52,14 +52,14 @@ impl Pacing {
     pub(super) fn pause(&self, millis: i64) -> i64 {
         match self.delivery {
             Delivery::Polled => millis,
-            Delivery::Pushed => 0,
+            Delivery::Pushed | Delivery::Stored => 0,
         }
     }
 
     /// An answer came at `now` with so many bytes of payload. The interval counts from the answer:
     /// when Kinesis counted the call, we do not see.
     pub(super) fn answered(&mut self, now: TimestampMs, bytes: usize) {
-        if self.delivery == Delivery::Pushed {
+        if self.delivery != Delivery::Polled {
             return;
         }
         self.next_call = now + CALL_INTERVAL_MS;
@@ -134,6 +134,15 @@ mod tests {
             now = pacing.fetch_at();
         }
         assert_eq!(calls, 50);
+    }
+
+    #[test]
+    fn where_there_are_no_limits_nothing_waits() {
+        for delivery in [Delivery::Pushed, Delivery::Stored] {
+            let mut pacing = Pacing::new(delivery);
+            pacing.answered(1_000, 10 * 1024 * 1024);
+            assert!(pacing.fetch_at() < 1_000 && pacing.call_at() < 1_000);
+        }
     }
 
     #[test]

@@ -428,7 +428,7 @@ impl Stream for Client {
         let key = iterator.to_owned();
         let (process, delivery) = (self.process, self.delivery);
         let effect = move |state: &mut State, now| match delivery {
-            Delivery::Polled => state.records(&key, limit, now, &mut random),
+            Delivery::Polled | Delivery::Stored => state.records(&key, limit, now, &mut random),
             Delivery::Pushed => state.event(process, &key, now, &mut random),
         };
         let (place, id) = place_of(iterator);

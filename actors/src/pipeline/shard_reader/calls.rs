@@ -30,7 +30,7 @@ pub(super) async fn perform(
         CursorStep::Fetch { iterator, limit } => {
             let answer = context.stream.get_records(&iterator, limit).await;
             let call = match context.stream.delivery() {
-                Delivery::Polled => "GetRecords",
+                Delivery::Polled | Delivery::Stored => "GetRecords",
                 Delivery::Pushed => "SubscribeToShard",
             };
             note_failure(context, shard, call, answer.as_ref().err());

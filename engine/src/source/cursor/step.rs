@@ -84,6 +84,16 @@ pub enum CursorError {
         /// What Kinesis said.
         detail: String,
     },
+    /// What is to be read is gone, damaged or changed, in a source that is no stream.
+    #[error("{detail} (everything up to position {position} is read)")]
+    Unusable {
+        /// The stable code.
+        code: &'static str,
+        /// Everything up to here was read.
+        position: Position,
+        /// What is wrong, with which file, and what to do.
+        detail: String,
+    },
 }
 
 impl CursorError {
@@ -92,6 +102,7 @@ impl CursorError {
         match self {
             CursorError::PositionLost { .. } => "source.position_lost",
             CursorError::ShardGone { .. } => "source.shard_gone",
+            CursorError::Unusable { code, .. } => code,
         }
     }
 }

@@ -233,3 +233,50 @@ fn unknown_fields_are_skipped() {
     assert!(split.aggregate);
     assert_eq!(split.payloads[0].data, &b"hello"[..]);
 }
+
+proptest! {
+    /// Whatever is put together comes apart again, and no further: user records may be aggregates.
+    #[test]
+    fn what_is_put_together_comes_apart_as_it_was(
+        parts in prop::collection::vec(
+            ("[a-c]{0,3}", prop::collection::vec(any::<u8>(), 0..200)),
+            0..8,
+        ),
+    ) {
+        let payloads = |parts: Vec<(String, Bytes)>| -> Vec<Payload> {
+            let parts = parts.into_iter().zip(0..);
+            parts
+                .map(|((key, data), subsequence)| Payload {
+                    sequence: SequenceNumber::from(7),
+                    subsequence,
+                    partition_key: key.into(),
+                    arrival: 5,
+                    data,
+                })
+                .collect()
+        };
+        let parts: Vec<_> = parts.into_iter().map(|(key, data)| (key, Bytes::from(data))).collect();
+        let mut all = payloads(parts);
+        let inner = aggregate(&all);
+        all.extend(payloads(vec![("outer".to_owned(), inner)]));
+        for (payload, subsequence) in all.iter_mut().zip(0..) {
+            payload.subsequence = subsequence;
+        }
+        let record = StreamRecord {
+            sequence: SequenceNumber::from(7),
+            partition_key: "ignored".into(),
+            arrival: 5,
+            data: aggregate(&all),
+        };
+        let split = split(&record, None);
+        prop_assert!(split.aggregate);
+        let of = |payload: &Payload| {
+            (payload.subsequence, payload.partition_key.clone(), payload.arrival, payload.data.clone())
+        };
+        let (found, put): (Vec<_>, Vec<_>) = (
+            split.payloads.iter().map(of).collect(),
+            all.iter().map(of).collect(),
+        );
+        prop_assert_eq!(found, put);
+    }
+}
