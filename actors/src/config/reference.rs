@@ -3,6 +3,7 @@
 //! The reader accepts what stands here and nothing else, every default is taken from here, and
 //! `docs/CONFIGURATION.md` is made from it (a test compares them).
 
+mod changes;
 mod content;
 mod files;
 mod formats;
@@ -12,6 +13,7 @@ mod shape;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+pub use self::changes::{Change, change};
 pub use self::content::{CONTENT_COMPRESSIONS, CONTENT_FORMATS};
 pub(super) use self::content::{ContentSection, NO_MEANING, SECTIONS};
 pub use self::outputs::{OUTPUT_COMPRESSIONS, OUTPUT_FORMATS};
@@ -556,6 +558,8 @@ pub fn markdown() -> String {
             key.example
         );
     }
+    page.push_str("\n### What a change does to a data source that exists\n\n");
+    page.push_str(&changes::markdown());
     page
 }
 

@@ -9,7 +9,7 @@ use super::covers::{COVERS_KEY, RollupRecord};
 use super::{CommitPane, Counted, RollupError, Settings};
 use crate::log::{FORMAT_VERSION, LogError, Objects, Put, names};
 use crate::ports::{Host, Store};
-use crate::statistics::Pane;
+use crate::statistics::{DamagedPane, Pane};
 use crate::types::{Level, Window};
 
 /// How many objects of statistics are asked for at once.
@@ -84,8 +84,10 @@ impl Shelf {
             return Ok(None);
         };
         let read = Pane::decode(body, self.settings.limits.clone());
-        let read = read.map_err(|error| error.to_string());
         let read = read.and_then(|(pane, metadata)| Ok((pane, record(&metadata)?)));
+        if let Err(error) = &read {
+            refuse_newer(&name, error)?;
+        }
         match read {
             Ok((pane, record)) if (record.level, record.number) == (level, number) => {
                 Ok(Some((pane, record)))
@@ -170,6 +172,7 @@ impl Shelf {
         match Pane::decode(body, self.settings.limits.clone()) {
             Ok((pane, _)) => Ok(Some(pane)),
             Err(error) => {
+                refuse_newer(name, &error)?;
                 tracing::error!(object = name, %error, "statistics that a commit names are damaged");
                 Ok(None)
             }
@@ -178,12 +181,17 @@ impl Shelf {
 }
 
 /// The record in a roll-up's footer.
-pub(super) fn record(metadata: &[(String, String)]) -> Result<RollupRecord, String> {
+pub(super) fn record(metadata: &[(String, String)]) -> Result<RollupRecord, DamagedPane> {
+    let damaged = DamagedPane::Damaged;
     let text = metadata.iter().find(|(key, _)| key == COVERS_KEY);
-    let (_, text) = text.ok_or_else(|| format!("its footer has no {COVERS_KEY}"))?;
-    let record: RollupRecord = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let (_, text) = text.ok_or_else(|| damaged(format!("its footer has no {COVERS_KEY}")))?;
+    let record: Result<RollupRecord, _> = serde_json::from_str(text);
+    let record = record.map_err(|error| damaged(error.to_string()))?;
     if record.format_version > FORMAT_VERSION {
-        return Err(format!("its format is version {}", record.format_version));
+        return Err(DamagedPane::Newer {
+            found: record.format_version,
+            known: FORMAT_VERSION,
+        });
     }
     let ordered = record
         .covers
@@ -191,6 +199,18 @@ pub(super) fn record(metadata: &[(String, String)]) -> Result<RollupRecord, Stri
         .all(|cover| cover.from <= cover.through);
     match ordered && !record.covers.is_empty() {
         true => Ok(record),
-        false => Err("what it covers makes no sense".to_owned()),
+        false => Err(damaged("what it covers makes no sense".to_owned())),
+    }
+}
+
+/// What a newer version wrote is refused: what it says must not be left out in silence.
+fn refuse_newer(name: &str, error: &DamagedPane) -> Result<(), LogError> {
+    match *error {
+        DamagedPane::Newer { found, known } => Err(LogError::NewerFormat {
+            name: name.to_owned(),
+            found,
+            known,
+        }),
+        DamagedPane::Damaged(_) => Ok(()),
     }
 }

@@ -6,9 +6,9 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch};
 
 use super::reading::Target;
 use super::violation::{VerifyError, Violation};
-use crate::log::{Commit, DataFile, StatisticsObject};
+use crate::log::{Commit, DataFile, LogError, StatisticsObject};
 use crate::schema::{DataType, Schema};
-use crate::statistics::{FieldStatistics, Pane, PaneLimits, ValueType};
+use crate::statistics::{DamagedPane, FieldStatistics, Pane, PaneLimits, ValueType};
 use crate::types::{FileKind, KinesisShardId, Rows};
 
 /// What one pane may hold: more than any that is stored by default.
@@ -119,9 +119,16 @@ impl Fresh {
             let detail = "a commit names it, but it is not there".to_owned();
             Violation::new("verify.missing_file", name, detail)
         })?;
-        let (stored, _) = Pane::decode(body, limits()).map_err(|why| {
-            let detail = format!("it cannot be read as statistics: {why}");
-            Violation::new("verify.unreadable_statistics", name, detail)
+        let (stored, _) = Pane::decode(body, limits()).map_err(|why| match why {
+            DamagedPane::Newer { found, known } => VerifyError::Log(LogError::NewerFormat {
+                name: name.clone(),
+                found,
+                known,
+            }),
+            DamagedPane::Damaged(_) => {
+                let detail = format!("it cannot be read as statistics: {why}");
+                Violation::new("verify.unreadable_statistics", name, detail).into()
+            }
         })?;
         // Counters only, by choice or after a panic: nothing is said of fields.
         let counters_only = stored.fields().is_empty();

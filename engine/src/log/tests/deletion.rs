@@ -110,7 +110,7 @@ fn a_deletion_that_dies_at_any_call_is_finished_by_the_next() {
         loop {
             let (memory, mut lanes) = source();
             let late = commit_row(&memory, &lanes[0], window(10));
-            let cut = delete(&memory, Limited::new(&memory, calls), data, true);
+            let cut = delete(&memory, Limited::store(&memory, calls), data, true);
             if memory.objects().contains_key(names::SOURCE) {
                 // As long as any state is there, a process that wakes up late is fenced, or has the
                 // source still.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn decision(compression: &str, reason: &str) -> FormatDecision {
+pub(super) fn decision(compression: &str, reason: &str) -> FormatDecision {
     FormatDecision {
         content: "json".to_owned(),
         compression: compression.to_owned(),

@@ -17,7 +17,7 @@ pub struct Limited {
 }
 
 impl Limited {
-    pub fn new(inner: &Arc<Memory>, calls: u64) -> Arc<dyn Store> {
+    pub fn store(inner: &Arc<Memory>, calls: u64) -> Arc<dyn Store> {
         Arc::new(Self {
             inner: Arc::clone(inner),
             left: AtomicU64::new(calls),

@@ -231,7 +231,7 @@ fn a_run_that_dies_at_any_call_is_finished_by_the_next() {
         now(lane.expire(window(4), false)).unwrap();
         now(lane.checkpoint_if_due()).unwrap();
         drop(lane);
-        let store = calls.map_or_else(|| memory.store(), |calls| Limited::new(&memory, calls));
+        let store = calls.map_or_else(|| memory.store(), |calls| Limited::store(&memory, calls));
         let cut = now(async {
             let host = memory.host();
             let mut lanes = take_over(&store, &host, &identity("two")).await?;

@@ -145,7 +145,12 @@ fn a_newer_format_is_refused_by_name_wherever_it_stands() {
     let memory = Memory::new(NOW);
     let mut lane = start_one(&memory, "one");
     append_rows(&memory, &mut lane, 0..20);
+    let (store, host) = (memory.store(), memory.host());
+    let decision = super::format::decision("none", "test");
+    now(decide_format(&store, &host, decision, |_| true)).unwrap();
+    now(put_preview(&store, &host, serde_json::Value::Null)).unwrap();
     let whole = memory.objects().clone();
+    let mut kinds = std::collections::BTreeSet::new();
     let state = whole.keys().filter(|name| name.ends_with(".json"));
     // Entries that a checkpoint covers are not read by a start.
     for name in state.filter(|name| !name.contains("_commits/") || **name > entry_name(&lane, 17)) {
@@ -154,13 +159,38 @@ fn a_newer_format_is_refused_by_name_wherever_it_stands() {
         let newer = text.replacen(&version(FORMAT_VERSION), &version(FORMAT_VERSION + 1), 1);
         assert_ne!(text, newer, "`{name}` has no version");
         memory.objects().insert(name.clone(), newer.into());
-        let error = match name.starts_with("_generations") {
-            true => now(read_state(memory.store(), memory.host())).err(),
-            false => start(&memory, "again", 1).err(),
+        let folder = name.split(['/', '.']).next().unwrap();
+        let error = match folder {
+            "_generations" => now(read_state(memory.store(), memory.host())).err(),
+            "_formats" => now(newest_format(&store, &host)).err(),
+            "_preview" => now(read_preview(&store, &host)).err(),
+            _ => start(&memory, "again", 1).err(),
         };
         let error = error.unwrap_or_else(|| panic!("`{name}` was read"));
         assert_eq!(error.code(), "log.newer_format", "{name}");
         assert!(error.to_string().contains(name.as_str()), "{error}");
         memory.objects().clone_from(&whole);
+        kinds.insert(folder.to_owned());
     }
+    let all = [
+        "_checkpoints",
+        "_commits",
+        "_formats",
+        "_generations",
+        "_lanes",
+        "_preview",
+        "_source",
+    ];
+    assert!(kinds.iter().eq(all), "{kinds:?}");
+}
+
+#[test]
+fn a_newer_mark_of_a_deletion_is_refused_by_name() {
+    let memory = Memory::new(NOW);
+    drop(start_one(&memory, "one"));
+    let newer = format!("{{\"format_version\":{}}}", FORMAT_VERSION + 1);
+    memory.objects().insert(names::DELETED.into(), newer.into());
+    let error = start(&memory, "again", 1).err().unwrap();
+    assert_eq!(error.code(), "log.newer_format");
+    assert!(error.to_string().contains(names::DELETED), "{error}");
 }

@@ -229,3 +229,36 @@ fn a_process_that_begins_leaves_its_own_commits_out() {
     );
     assert_eq!(missing, 0);
 }
+
+#[test]
+fn statistics_of_a_newer_version_are_refused_by_name() {
+    // What is coarser would be read in its place.
+    let newer = |name: &str, without: &str| {
+        let lake = three_days();
+        let mut objects = lake.memory.objects();
+        objects.retain(|other, _| without.is_empty() || !other.starts_with(without));
+        let mut body = objects[name].to_vec();
+        let version = b"\"format_version\":";
+        let places: Vec<usize> = (0..body.len() - version.len())
+            .filter(|at| body[*at..].starts_with(version))
+            .collect();
+        for at in places {
+            body[at + version.len()] = b'9';
+        }
+        objects.insert(name.to_owned(), body.into());
+        drop(objects);
+        let error = now(lake.archive().load(&Reach::default())).err();
+        let error = error.unwrap_or_else(|| panic!("{name} was read"));
+        assert_eq!(error.code(), "log.newer_format", "{name}");
+        assert!(error.to_string().contains(name), "{error}");
+    };
+    let lake = three_days();
+    let of = |folder: &str| {
+        let objects = lake.memory.objects();
+        let name = objects.keys().rfind(|name| name.starts_with(folder));
+        name.expect("there is one").clone()
+    };
+    newer(&of("_statistics/"), "_rollups/");
+    newer(&of("_rollups/hour/"), "_rollups/day/");
+    newer(&of("_rollups/day/"), "");
+}
