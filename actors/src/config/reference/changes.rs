@@ -69,6 +69,29 @@ const CHANGES: &[(&str, Change)] = &[
         Change::NextStart("Looked at when the data source starts."),
     ),
     (
+        "files.path",
+        Change::Refused(
+            "Positions are those of the files of one place (`log.source_mismatch`). New files in it \
+             are read by the next run. Read another place under another name.",
+        ),
+    ),
+    (
+        "files.raw_copy",
+        Change::Refused("As `files.path`."),
+    ),
+    (
+        "files.connection",
+        Change::NextStart("The way to the files. It must lead to the same ones."),
+    ),
+    (
+        "files.read_from",
+        Change::NewSourcesOnly("As `kinesis.read_from`."),
+    ),
+    (
+        "files.shards",
+        Change::NextStart("The number of readers."),
+    ),
+    (
         "content",
         Change::NextStart(
             "What is read from then on. The next format decision is stored, and commits name it; \
