@@ -1,10 +1,10 @@
 //! The committer: the one owner of a lane's log.
 //!
 //! Does: appends commits in the order in which they come and puts checkpoints. Does not own: what a
-//! commit says. Receives: commits, marks of retention, the order to give the log back. Emits: an answer to each. Bound:
-//! one entry at a time; the lane sends the next commit only after the answer. On failure: an unanswered
-//! put is made again inside the log until it is answered; any other error is the answer, and ends
-//! the claim.
+//! commit says. Receives: commits, marks of retention, the order to give the log back. Emits: an
+//! answer to each. Bound: one entry at a time; the lane sends the next commit only after the answer.
+//! On failure: an unanswered put is made again inside the log until it is answered; any other error
+//! is the answer, and ends the claim.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

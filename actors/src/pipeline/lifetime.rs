@@ -3,8 +3,7 @@
 //! Does: has what was committed before this process began read from the target while reading
 //! begins, and committed windows merged in, both beside the actors' thread. Does not own: what is
 //! committed (the lanes tell the live view), or roll-ups. Receives: news of commits and of windows
-//! that expired: then all is read anew. Emits: the
-//! merged pane to the live view. Bound: one merge at a time, at most one a second, of all that is
+//! that expired: then all is read anew. Emits: the merged pane to the live view. Bound: one merge at a time, at most one a second, of all that is
 //! there; what waits for it is charged to the budget. On failure: what cannot be read is read again
 //! later; a merge that panics leaves its windows their counts. Data does not depend on it.
 

@@ -75,10 +75,7 @@ const CHANGES: &[(&str, Change)] = &[
              are read by the next run. Read another place under another name.",
         ),
     ),
-    (
-        "files.raw_copy",
-        Change::Refused("As `files.path`."),
-    ),
+    ("files.raw_copy", Change::Refused("As `files.path`.")),
     (
         "files.connection",
         Change::NextStart("The way to the files. It must lead to the same ones."),
@@ -87,10 +84,7 @@ const CHANGES: &[(&str, Change)] = &[
         "files.read_from",
         Change::NewSourcesOnly("As `kinesis.read_from`."),
     ),
-    (
-        "files.shards",
-        Change::NextStart("The number of readers."),
-    ),
+    ("files.shards", Change::NextStart("The number of readers.")),
     (
         "content",
         Change::NextStart(
