@@ -31,6 +31,7 @@ pub use memory::{
     MemoryPlan, OPEN_FILES, UNSENT_PART_BYTES,
 };
 pub use outputs::{OUTPUT_BYTES, OutputOptions, OutputSettings};
+#[cfg(any(feature = "cli", feature = "sql"))]
 pub(crate) use problem::nearest;
 pub use problem::{At, ConfigError, Problem};
 pub use registry::{ConfluentSettings, RegistryCredentials, RegistrySettings, Secret};
